@@ -1,0 +1,46 @@
+# `make help` lists the targets. Everything is installed into .venv; nothing else on the machine is touched.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS ?= tests
+
+.PHONY: help run up test lint format lock clean bench
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/.run ## Install, ingest every feed, build the marts, write the report (synthetic London)
+	@$(BIN)/vru run
+
+up: $(VENV)/.run ## Airflow's web page, scheduler and the rest; prints address and log-in
+	@$(BIN)/vru up
+
+test: $(VENV)/.dev ## Install the development lock and run all tests
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.dev ## ruff, mypy, sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@cd dbt_project && ../$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models macros tests
+
+format: $(VENV)/.dev ## Let ruff put the code in order
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lock: ## Resolve the locks anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-package vru pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-package vru --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Stop the embedded server and remove the state folder and the installation
+	@if [ -x $(BIN)/vru ]; then $(BIN)/vru db destroy --yes || true; fi
+	rm -rf $(VENV) .vru dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@.ci/install $(PYTHON) $(VENV) requirements.lock && touch $@
+
+$(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml
+	@.ci/install $(PYTHON) $(VENV) requirements-dev.lock && touch $@ $(VENV)/.run

@@ -1,0 +1,6 @@
+"""Airflow: the dag that builds the marts when raw has changed; see `vru.orchestration.build`."""
+
+from vru.contracts import load_contracts
+from vru.orchestration.build import build_dag
+
+build_marts = build_dag(list(load_contracts().values()))

@@ -1,0 +1,7 @@
+"""Airflow: one dag per feed, made from its contract. What they do stands in `vru.orchestration.ingest`."""
+
+from vru.contracts import load_contracts
+from vru.orchestration.ingest import ingest_dag
+
+for contract in load_contracts().values():
+    globals()[f"ingest__{contract.feed}"] = ingest_dag(contract)

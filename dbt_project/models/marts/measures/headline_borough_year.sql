@@ -1,0 +1,22 @@
+-- One row is a definition, a borough and a calendar year: its headline figure. Safe to sum over the boroughs and
+-- years of one definition.
+select
+    definition_id,
+    definition_version,
+    source_feed,
+    count_unit,
+    area_code,
+    area_name,
+    period_start,
+    value_count,
+    population_count,
+    population_year,
+    rate_per_100k,
+    rate_low,
+    rate_high,
+    is_provisional,
+    quality_score,
+    null_reason,
+    known_at
+from {{ ref('mart_measure') }}
+where is_headline and area_kind = 'borough' and period_kind = 'calendar_year'

@@ -1,0 +1,26 @@
+-- One row is a feed, resource, partition and period with its quality score: a batch that is current, or a period
+-- that was due and did not come. Kept out of the mart hash.
+select
+    quality.feed,
+    feed.title as feed_title,
+    feed.owner,
+    quality.resource,
+    quality.partition as source_partition,
+    quality.period_start,
+    quality.period_end,
+    quality.batch_id is not null as has_come,
+    quality.timeliness as timeliness_score,
+    quality.completeness as completeness_score,
+    quality.validity as validity_score,
+    quality.consistency as consistency_score,
+    quality.stability as stability_score,
+    quality.volume as volume_score,
+    array_to_string(quality.not_applied, ', ') as not_applied,
+    quality.weight_version,
+    quality.quality_score,
+    batch.rows_admitted as admitted_count,
+    batch.rows_quarantined as quarantined_count,
+    quality.batch_id
+from {{ ref('int_feed_quality') }} as quality
+inner join {{ source('ops', 'feed') }} as feed on quality.feed = feed.feed
+left join {{ source('ops', 'batch') }} as batch on quality.batch_id = batch.batch_id

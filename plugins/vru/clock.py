@@ -1,0 +1,63 @@
+"""What day it is: the wall clock, the synthetic today, or the newest vintage that a folder of files states.
+
+It drives due dates, provisional flags, checks for future dates and report dates only. When something was
+received, admitted or withdrawn is always the wall clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from vru.settings import settings
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def today(profile: str) -> date:
+    """The platform's today under this profile."""
+    if profile == "sandbox":
+        from vru import sandbox
+
+        return sandbox.today(settings().home / "sandbox")
+    if profile == "files":
+        from vru.warehouse import ledger
+        from vru.warehouse.engine import raw_connection
+
+        connection = raw_connection("loader")
+        try:
+            newest = ledger.newest_vintage(connection)
+        finally:
+            connection.close()
+        if newest is not None:
+            return newest.astimezone(LONDON).date()
+    return now().astimezone(LONDON).date()
+
+
+def instant(text: str) -> datetime:
+    """An instant from the command line; a bare date is the end of that day in Europe/London.
+
+    Raises ValueError with what was expected.
+    """
+    try:
+        if len(text.strip()) == 10:
+            day = date.fromisoformat(text.strip())
+            midnight = datetime.combine(day + timedelta(days=1), time.min, tzinfo=LONDON)
+            return midnight.astimezone(UTC) - timedelta(microseconds=1)
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no date or instant; write 2021-12-31 or 2021-12-31T18:00+00:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+
+
+def month(text: str) -> date:
+    """The first day of a month written YYYY-MM. Raises ValueError with what was expected."""
+    try:
+        return date.fromisoformat(f"{text.strip()}-01")
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no month; write it as 2014-01") from error

@@ -1,0 +1,1 @@
+"""The commands of `vru`, by what they work on."""

@@ -1,0 +1,139 @@
+"""`vru feeds`, `batches`, `quarantine`, `release`, `withdraw`, `replay`: what was received, and decisions about it."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+from sqlalchemy import text
+
+from vru.commands import output
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON array with everything.")]
+FeedName = Annotated[str | None, typer.Argument(help="Only this feed.")]
+Reason = Annotated[str, typer.Option(help="Why; kept with your name.")]
+
+FEEDS = """
+    select
+        f.feed, f.title, f.publisher, last.batch_id as last_batch_id, last.status, last.reason,
+        admitted.last_admitted_at, coalesce(admitted.rows_admitted, 0) as rows_admitted,
+        coalesce(admitted.rows_quarantined, 0) as rows_quarantined, coalesce(admitted.batches, 0) as batches_admitted,
+        s.score
+    from ops.feed f
+    left join lateral (
+        select batch_id, status, reason from ops.batch b where b.feed = f.feed order by batch_id desc limit 1
+    ) last on true
+    left join lateral (
+        select max(admitted_at) as last_admitted_at, sum(rows_admitted)::bigint as rows_admitted,
+               sum(rows_quarantined)::bigint as rows_quarantined, count(*) as batches
+        from ops.batch b where b.feed = f.feed and b.status = 'admitted'
+    ) admitted on true
+    left join ops.feed_score(null, null, :today) s on s.feed = f.feed
+    order by f.feed
+"""
+BATCHES = """
+    select
+        b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status, b.reason, b.file_name,
+        b.sha256, b.contract_version,
+        (select max(d.vintage_at) from ops.delivery d
+         where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+        ) as vintage_at,
+        b.parsed_at, b.admitted_at, b.withdrawn_at, b.rows_parsed, b.rows_admitted, b.rows_quarantined,
+        array(select w.column_name from ops.withheld_column w
+              where w.batch_id = b.batch_id and w.lifted_at is null order by 1) as withheld_columns,
+        b.warnings
+    from ops.batch b
+    where cast(:feed as text) is null or b.feed = :feed
+    order by b.batch_id
+"""
+QUARANTINE = """
+    select b.feed, b.resource, b.partition, b.file_name as file, q.batch_id, q.line_number as line,
+           q.column_name as column, q.check_id as check, q.stage, q.reason
+    from quarantine.row q join ops.batch b using (batch_id)
+    where cast(:feed as text) is null or b.feed = :feed
+    order by q.batch_id, q.line_number, q.column_name, q.check_id
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (feeds, batches, quarantine, release, withdraw, replay):
+        app.command(command.__name__)(command)
+
+
+def feeds(as_json: Json = False) -> None:
+    """What feeds there are, and how each stands."""
+    from vru import clock, profile
+
+    rows = _rows(FEEDS, today=clock.today(profile.current()))
+    output.show(
+        rows,
+        ["feed", "status", "last_admitted_at", "rows_admitted", "rows_quarantined", "score"],
+        as_json=as_json,
+    )
+
+
+def batches(feed: FeedName = None, as_json: Json = False) -> None:
+    """Every batch: what was parsed, admitted, held, rejected or withdrawn, and why."""
+    columns = ["batch_id", "feed", "resource", "partition", "period_start", "status", "rows_admitted"]
+    columns += ["rows_quarantined", "withheld_columns", "reason"]
+    output.show(_rows(BATCHES, feed=_known(feed)), columns, as_json=as_json, empty="no batch yet; start with: vru run")
+
+
+def quarantine(feed: FeedName = None, as_json: Json = False) -> None:
+    """Rows that were kept out: feed, file, line, check and reason, never their content."""
+    columns = ["feed", "batch_id", "file", "line", "column", "check", "reason"]
+    output.show(_rows(QUARANTINE, feed=_known(feed)), columns, as_json=as_json, empty="no row is in quarantine")
+
+
+def release(
+    batch: Annotated[int, typer.Argument(help="Batch; `vru batches` lists them.")],
+    reason: Reason,
+    column: Annotated[str | None, typer.Option(help="Lift this withheld column instead.")] = None,
+) -> None:
+    """Admit a held batch, or let a withheld column count again."""
+    from vru import pipeline
+
+    pipeline.release(batch, reason, getpass.getuser(), column)
+    typer.echo(f"batch {batch}: {'column ' + column + ' counts again' if column else 'admitted'}; next: vru build")
+
+
+def withdraw(batch: Annotated[int, typer.Argument(help="Batch to take back.")], reason: Reason) -> None:
+    """Take an admitted batch back; the next one in line becomes current."""
+    from vru import pipeline
+
+    pipeline.withdraw(batch, reason, getpass.getuser())
+    typer.echo(f"batch {batch}: withdrawn; next: vru build")
+
+
+def replay(
+    feed: Annotated[str, typer.Argument(help="Feed slug.")],
+    batch: Annotated[int | None, typer.Option(help="Only this batch's content.")] = None,
+) -> None:
+    """Parse landed bytes again under the present contract."""
+    from vru import pipeline
+    from vru.warehouse.migrate import migrate
+
+    migrate()
+    done = pipeline.replay(feed, batch)
+    typer.echo(
+        f"{feed}: {len(done.parsed.batches)} contents parsed again, {len(done.admitted.batches)} admitted"
+        + ("" if done.parsed.batches else "; all are parsed under the present contract version")
+    )
+    done.check()
+
+
+def _known(feed: str | None) -> str | None:
+    from vru.contracts import load_contract
+
+    return load_contract(feed).feed if feed else None
+
+
+def _rows(query: str, **values: object) -> list[output.Row]:
+    from vru.warehouse.engine import engine
+    from vru.warehouse.migrate import migrate
+
+    migrate()
+    with engine("loader").connect() as connection:
+        return [dict(row) for row in connection.execute(text(query), values).mappings()]

@@ -1,0 +1,77 @@
+"""`vru build`, `report`, `sql`: from admitted data to figures."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vru.commands.errors import say
+
+KnownAt = Annotated[
+    str | None, typer.Option(help="What partners had stated by then; a bare date is its end in London.")
+]
+AdmittedAt = Annotated[str | None, typer.Option(help="What we had let in by then.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (build, report, sql):
+        app.command(command.__name__)(command)
+
+
+def build(as_known_at: KnownAt = None, as_admitted_at: AdmittedAt = None) -> None:
+    """Build the marts from what is current, or a past state into a schema of its own."""
+    from vru import clock, profile, transform
+    from vru.warehouse.migrate import migrate
+
+    known_at, admitted_at = _instants(as_known_at, as_admitted_at)
+    migrate()
+    result = transform.build(known_at, admitted_at, today=clock.today(profile.current()))
+    typer.echo(str(result) if result else "the marts are built from what is current; nothing to do")
+
+
+def report(
+    kind: Annotated[str, typer.Argument(help="quality")],
+    month: Annotated[str | None, typer.Option(help="Month of the report, YYYY-MM.")] = None,
+    as_known_at: KnownAt = None,
+    as_admitted_at: AdmittedAt = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to.")] = None,
+) -> None:
+    """Write a report."""
+    from vru import clock, profile, reporting
+    from vru.warehouse.migrate import migrate
+
+    known_at, admitted_at = _instants(as_known_at, as_admitted_at)
+    migrate()
+    now = profile.current()
+    path = reporting.write_report(
+        kind, profile=now, today=clock.today(now), month=clock.month(month) if month else None,
+        known_at=known_at, admitted_at=admitted_at, out_dir=out,
+    )  # fmt: skip
+    typer.echo(path)
+
+
+def sql(
+    command: Annotated[str | None, typer.Option("-c", "--command", help="One query instead of a prompt.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+) -> None:
+    """SQL as the read-only analyst: a prompt, or one query."""
+    from vru.commands.analyst import interactive, query
+
+    if command is None and sys.stdin.isatty():
+        raise typer.Exit(interactive())
+    text = command if command is not None else sys.stdin.read()
+    error = query(text, as_csv=csv)
+    if error:
+        say(error)
+        raise typer.Exit(2)
+
+
+def _instants(known: str | None, admitted: str | None) -> tuple[datetime | None, datetime | None]:
+    from vru import clock
+
+    return clock.instant(known) if known else None, clock.instant(admitted) if admitted else None

@@ -1,0 +1,62 @@
+"""The table with which `vru run` ends: feeds, batches, checks, and where the report is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+from sqlalchemy import text
+
+from vru.commands import output
+from vru.commands.errors import say
+from vru.warehouse.engine import engine
+
+if TYPE_CHECKING:
+    from vru.orchestration.headless import DagOutcome
+
+FEEDS = """
+    select
+        f.feed,
+        count(b.batch_id) as batches,
+        count(*) filter (where b.status = 'admitted') as admitted,
+        count(*) filter (where b.status = 'held') as held,
+        count(*) filter (where b.status = 'rejected') as rejected,
+        coalesce(sum(b.rows_admitted) filter (where b.status = 'admitted'), 0)::bigint as rows_admitted,
+        coalesce(sum(b.rows_quarantined), 0)::bigint as rows_quarantined,
+        (select count(*) from ops.check_result c join ops.batch x using (batch_id) where x.feed = f.feed) as checks,
+        (select count(*) from ops.check_result c join ops.batch x using (batch_id)
+         where x.feed = f.feed and not c.is_success) as checks_failed
+    from ops.feed f left join ops.batch b using (feed)
+    group by f.feed order by f.feed
+"""
+
+
+def batch_count() -> int:
+    """Batches there are."""
+    with engine("loader").connect() as connection:
+        return int(connection.execute(text("select count(*) from ops.batch")).scalar_one())
+
+
+def show(outcomes: list[DagOutcome], before: int, seconds: float) -> None:
+    """Print the table, what fell short, what is new, and the path of the report."""
+    with engine("loader").connect() as connection:
+        rows = [dict(r) for r in connection.execute(text(FEEDS)).mappings()]
+        report = connection.execute(
+            text("select file_name from ops.report order by report_id desc limit 1")
+        ).scalar_one_or_none()
+    for outcome in outcomes:
+        for line in outcome.fell_short:
+            say(line)
+        if outcome.is_broken:
+            say(f"{outcome.dag_id}: task {', '.join(outcome.failed)} broke; its log says where")
+    typer.echo("")
+    output.show(rows, list(rows[0]) if rows else [], as_json=False)
+    made = batch_count() - before
+    typer.echo("")
+    typer.echo(f"{made} new batches" if made else "every source was asked again; nothing is new, no batch was made")
+    slowest = ", ".join(f"{o.dag_id} {o.seconds:.0f} s" for o in sorted(outcomes, key=lambda o: -o.seconds)[:3])
+    typer.echo(f"took {seconds:.0f} s (longest: {slowest})")
+    if report:
+        from vru.settings import settings
+
+        typer.echo(f"report: {settings().reports_dir / report}")

@@ -1,0 +1,92 @@
+"""Reads `feeds/*.yml` into contracts; every message names the file, the key and the mend."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from vru.contracts.model import Contract
+from vru.settings import settings
+
+
+class ContractError(Exception):
+    """A contract file that cannot be used. The message says which file, which key and how to mend it."""
+
+
+def load_contract(feed: str, folder: Path | None = None) -> Contract:
+    """The contract of one feed. Raises ContractError."""
+    folder = folder or settings().feeds_dir
+    path = folder / f"{feed}.yml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yml"))) or "none"
+        raise ContractError(f"{path.name}: no such feed; known feeds: {known}")
+    return _load(path, path.stat().st_mtime_ns)
+
+
+def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
+    """All contracts by feed slug, in alphabetical order. Raises ContractError."""
+    folder = folder or settings().feeds_dir
+    return {path.stem: _load(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yml"))}
+
+
+@cache
+def _load(path: Path, _changed: int) -> Contract:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ContractError(f"{path.name}{line}: not YAML; check the indentation and quotes there") from error
+    if not isinstance(content, dict):
+        raise ContractError(f"{path.name}: empty; a contract is a mapping that starts with 'feed: {path.stem}'")
+    if content.get("feed") != path.stem:
+        raise ContractError(f"{path.name}, key feed: must be '{path.stem}', the name of the file; rename one of them")
+    _share_values(content, path)
+    try:
+        return Contract.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_problem(content, dict(item)) for item in error.errors())
+        raise ContractError(f"{path.name}: {problems}") from error
+
+
+def _share_values(content: dict[str, Any], path: Path) -> None:
+    """Put the maps that `values_from` names in place of the name."""
+    for resource in content.get("resources") or []:
+        for column in (resource or {}).get("columns") or [] if isinstance(resource, dict) else []:
+            name = column.get("values_from") if isinstance(column, dict) else None
+            if not name:
+                continue
+            shared = path.parent / "values" / f"{name}.yml"
+            if not shared.is_file():
+                raise ContractError(
+                    f"{path.name}, key values_from: no file values/{name}.yml; add it or correct the name"
+                )
+            column["values"] = yaml.safe_load(shared.read_text(encoding="utf-8"))
+            del column["values_from"]
+
+
+def _problem(content: Any, item: dict[str, Any]) -> str:
+    """One mistake as `key a.b.c: what; mend`, with names in place of list positions."""
+    parts: list[str] = []
+    node = content
+    for step in item["loc"]:
+        node = _child(node, step)
+        name = node.get("name") if isinstance(step, int) and isinstance(node, dict) else None
+        parts.append(str(name or step))
+    message = item["msg"].removeprefix("Value error, ")
+    mend = {
+        "missing": "add it",
+        "extra_forbidden": "unknown key; remove it or correct the spelling",
+    }.get(item["type"], "")
+    return f"key {'.'.join(parts) or '(top)'}: {message}{'; ' + mend if mend else ''}"
+
+
+def _child(node: Any, step: str | int) -> Any:
+    try:
+        return node[step]
+    except (KeyError, IndexError, TypeError):
+        return node if isinstance(node, dict) else None

@@ -1,0 +1,1 @@
+"""Statistical disclosure control: what may leave the platform, and in which form."""

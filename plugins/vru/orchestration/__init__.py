@@ -1,0 +1,1 @@
+"""Airflow's side of the platform; the only package that imports airflow."""

@@ -1,0 +1,122 @@
+"""Runs every DAG once, in this process, through Airflow and without a scheduler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from vru.orchestration import environment
+from vru.orchestration.steps import FELL_SHORT
+from vru.settings import private_dir, settings
+
+
+@dataclass
+class DagOutcome:
+    """How one DAG run ended: state, failed tasks, and one line for each thing that fell short."""
+
+    dag_id: str
+    state: str
+    failed: list[str] = field(default_factory=list)
+    fell_short: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def is_broken(self) -> bool:
+        """Something other than a partner's data failed."""
+        return bool(self.failed) and not self.fell_short
+
+
+def migrate_airflow() -> None:
+    """Make Airflow's tables, once per version of Airflow. Raises subprocess.CalledProcessError."""
+    from importlib.metadata import version
+
+    environment.apply()
+    marker = private_dir(settings().home / "airflow") / "migrated"
+    wanted = f"{version('apache-airflow-core')} {version('apache-airflow-providers-fab')}"
+    if marker.exists() and marker.read_text(encoding="ascii") == wanted:
+        return
+    log = private_dir(settings().logs_dir) / "airflow-migrate.log"
+    with log.open("ab") as out:
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=out, stderr=out)
+    marker.write_text(wanted, encoding="ascii")
+
+
+Watcher = Callable[[TextIO, int], AbstractContextManager[Callable[[str], None]]]
+"""Makes what is told of each DAG as it starts, given the terminal and the number of DAGs."""
+
+
+def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[DagOutcome]:
+    """Ingest every feed, build, report; each DAG once, whatever the one before it ended in.
+
+    Airflow's own words go to `logs/airflow-run.log`.
+    """
+    os.environ[environment.HEADLESS] = "1"
+    environment.apply()
+    dag_ids = [*(f"ingest__{feed}" for feed in feeds), "build_marts", "publish_reports"]
+    log = private_dir(settings().logs_dir) / "airflow-run.log"
+    with _words_to(log) as terminal, watcher(terminal, len(dag_ids)) as on_start:
+        return _run_dags(dag_ids, conf, on_start)
+
+
+def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str], None]) -> list[DagOutcome]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(settings().dags_dir))
+    if bag.import_errors:
+        raise RuntimeError(f"a DAG file cannot be read: {'; '.join(bag.import_errors.values())}")
+    outcomes = []
+    for dag_id in dag_ids:
+        on_start(dag_id)
+        started = time.monotonic()
+        run = bag.dags[dag_id].test(run_conf=conf if dag_id.startswith("ingest__") else None)
+        outcome = _outcome(dag_id, run)
+        outcome.seconds = time.monotonic() - started
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _outcome(dag_id: str, run: Any) -> DagOutcome:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        tasks = run.get_task_instances(session=session)
+        lines = [
+            line
+            for value in session.scalars(
+                select(XComModel).where(
+                    XComModel.dag_id == dag_id, XComModel.run_id == run.run_id, XComModel.key == FELL_SHORT
+                )
+            )
+            for line in XComModel.deserialize_value(value)
+        ]
+    failed = sorted(t.task_id for t in tasks if t.state == "failed")
+    return DagOutcome(dag_id, str(run.state), failed, list(dict.fromkeys(lines)))
+
+
+@contextmanager
+def _words_to(path: Path) -> Iterator[TextIO]:
+    """Send everything that this process and its children print into a file; yields the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with path.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1) as terminal:
+        path.chmod(0o600)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, descriptor in enumerate(saved, start=1):
+                os.dup2(descriptor, number)
+                os.close(descriptor)

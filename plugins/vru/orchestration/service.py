@@ -1,0 +1,116 @@
+"""Airflow as a service on one machine: web page, scheduler, DAG processor and triggerer, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from types import FrameType
+from typing import Never
+
+from vru.orchestration import environment
+from vru.orchestration.headless import migrate_airflow
+from vru.settings import private_dir, settings
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+STARTUP_SECONDS = 120
+USER = "admin"
+
+
+def serve() -> None:
+    """Start everything, print address and log-in, and stop everything on Ctrl-C or when one part dies."""
+    from vru.profile import sandbox_running
+
+    migrate_airflow()
+    port = _free_port(8080)
+    os.environ["AIRFLOW__API__PORT"] = str(port)
+    os.environ["AIRFLOW__API__HOST"] = "127.0.0.1"
+    os.environ["AIRFLOW__API__BASE_URL"] = f"http://127.0.0.1:{port}"
+    os.environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"http://127.0.0.1:{port}/execution/"
+    signal.signal(signal.SIGTERM, _interrupt)
+    password = _login()
+    with sandbox_running():
+        parts = {name: _start(name) for name in COMPONENTS}
+        try:
+            _wait_until_healthy(port, parts)
+            sys.stdout.write(f"Airflow: http://127.0.0.1:{port}  user {USER}, password {password}\nCtrl-C stops it\n")
+            sys.stdout.flush()
+            while not (dead := [name for name, part in parts.items() if part.poll() is not None]):
+                time.sleep(1)
+            raise RuntimeError(f"{dead[0]} ended by itself; see {settings().logs_dir / f'airflow-{dead[0]}.log'}")
+        finally:
+            _stop(parts)
+
+
+def _start(name: str) -> subprocess.Popen[bytes]:
+    log = private_dir(settings().logs_dir) / f"airflow-{name}.log"
+    with log.open("ab") as out:
+        return subprocess.Popen([sys.executable, "-m", "airflow", name], stdout=out, stderr=out)
+
+
+def _stop(parts: dict[str, subprocess.Popen[bytes]]) -> None:
+    for part in parts.values():
+        if part.poll() is None:
+            part.terminate()
+    for part in parts.values():
+        try:
+            part.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            part.kill()
+
+
+def _wait_until_healthy(port: int, parts: dict[str, subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline:
+        for name, part in parts.items():
+            if part.poll() is not None:
+                raise RuntimeError(f"{name} did not start; see {settings().logs_dir / f'airflow-{name}.log'}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/version", timeout=2).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise RuntimeError(f"the web page did not answer within {STARTUP_SECONDS} s; see {settings().logs_dir}")
+
+
+def _login() -> str:
+    """The password of the one administrator, made once per state folder and kept beside the other secrets."""
+    path = private_dir(settings().secrets_dir) / "airflow_admin_password"
+    if path.exists():
+        return path.read_text(encoding="ascii")
+    password = secrets.token_urlsafe(12)
+    command = [sys.executable, "-m", "airflow", "users", "create", "--role", "Admin", "--username", USER]
+    names = ["--firstname", "Airflow", "--lastname", "Administrator", "--email", "admin@localhost"]
+    done = subprocess.run(
+        [*command, *names, "--use-random-password"], capture_output=True, text=True, check=False, env=os.environ
+    )
+    reset = subprocess.run(
+        [sys.executable, "-m", "airflow", "users", "reset-password", "--username", USER, "--password", password],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if reset.returncode:
+        raise RuntimeError(f"Airflow's administrator could not be made: {(done.stderr + reset.stderr).strip()[-500:]}")
+    environment._write_private(path, password.encode("ascii"))
+    return password
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise RuntimeError("no loopback port is free")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> Never:
+    raise KeyboardInterrupt

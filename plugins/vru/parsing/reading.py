@@ -1,0 +1,217 @@
+"""One file being read: chunks of typed rows first, then what can be said about the file as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from vru.contracts.model import Contract, Grain, Resource
+from vru.parsing.header import HeaderMap
+from vru.parsing.model import Chunk, NulledCell, Reject, Unreadable
+from vru.parsing.values import Typer
+
+MAX_PARTITIONS = 100
+
+
+@dataclass
+class Cells:
+    """Some records before typing: cells as received by contract column, and the records that are no rows.
+
+    `lines` has the physical line of each record in `cells`; `records` counts these and the refused ones.
+    """
+
+    lines: pl.Series
+    cells: dict[str, pl.Series]
+    rejects: list[Reject]
+    records: int
+
+
+class Reading:
+    """Iterate it once for its chunks; the summary below holds when the iteration has ended.
+
+    `partition` is None where neither header nor rows say it, or where they name several. `period_start` and
+    `period_end` are the first and the last day of the units of the accepted rows. `mandatory_cells` and
+    `blank_cells` count over the accepted rows. `key_rejects` counts rejects in a column of the key or in the
+    unit column. Iterating raises Unreadable where the bytes turn out to be unreadable.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        resource: Resource,
+        *,
+        kind: str,
+        file_name: str,
+        headers: list[str],
+        columns: HeaderMap,
+        source: Iterator[Cells],
+        has_final_newline: Callable[[], bool],
+        allow_empty: bool,
+        warnings: list[str],
+    ) -> None:
+        self.contract = contract
+        self.resource = resource
+        self.kind = kind
+        self.file_name = file_name
+        self.had_header = True
+        self.headers = headers
+        self.rows_parsed = 0
+        self.rows_rejected = 0
+        self.mandatory_cells = 0
+        self.blank_cells = 0
+        self.key_rejects = 0
+        self.warnings = warnings
+        warnings += [f"unknown column '{name}' was left out" for name in columns.unknown]
+        self._source = source
+        self._final_newline = has_final_newline
+        self._allow_empty = allow_empty
+        self._typer = Typer(resource)
+        self._first: date | None = None
+        self._last: date | None = None
+        self._partitions: set[str] = set()
+        if columns.index_position is not None:
+            self.warnings.append(f"column {columns.index_position + 1} without a name is a running index; left out")
+
+    def __iter__(self) -> Iterator[Chunk]:
+        try:
+            for cells in self._source:
+                yield self._chunk(cells)
+            if not self.rows_parsed and not self._allow_empty:
+                raise Unreadable(
+                    "no_rows", "the file has a header and no rows; fetch it again, and ask the partner if it stays so"
+                )
+        except Unreadable as error:
+            raise located(error, self.contract, self.file_name) from None
+        self._warn_about_partition()
+
+    @property
+    def rows_accepted(self) -> int:
+        """Records that became rows."""
+        return self.rows_parsed - self.rows_rejected
+
+    @property
+    def has_final_newline(self) -> bool:
+        """Whether the last record ends in a newline; True for a format without lines."""
+        return self._final_newline()
+
+    @property
+    def partition(self) -> str | None:
+        """The partition that header or rows name; '' for a resource that is not cut."""
+        if self.resource.partition is None:
+            return ""
+        found = self._partitions_found()
+        return next(iter(found)) if len(found) == 1 else None
+
+    @property
+    def period_start(self) -> date | None:
+        """First day of the first unit among the accepted rows."""
+        return self._first and unit_start(self._first, self.resource.grain)
+
+    @property
+    def period_end(self) -> date | None:
+        """Last day of the last unit among the accepted rows."""
+        return self._last and unit_end(self._last, self.resource.grain)
+
+    def _chunk(self, cells: Cells) -> Chunk:
+        typed = self._typer.read(cells.lines, cells.cells)
+        rejects = sorted(cells.rejects + typed.rejects, key=lambda r: r.line_number) if cells.rejects else typed.rejects
+        self.rows_parsed += cells.records
+        self.rows_rejected += cells.records - typed.frame.height
+        key = {*self.resource.key, self.resource.unit_column}
+        self.key_rejects += sum(r.column in key for r in rejects)
+        self._count_blanks(typed.frame, typed.nulled)
+        self._note_unit(typed.frame)
+        self._note_partition(typed.frame)
+        return Chunk(typed.frame, rejects, typed.nulled, cells.records)
+
+    def _count_blanks(self, frame: pl.DataFrame, nulled: list[NulledCell]) -> None:
+        mandatory = {c.name for c in self.resource.columns if c.mandatory}
+        self.mandatory_cells += frame.height * len(mandatory)
+        self.blank_cells += sum(frame[name].null_count() for name in mandatory)
+        self.blank_cells -= sum(cell.column in mandatory for cell in nulled)
+
+    def _note_unit(self, frame: pl.DataFrame) -> None:
+        name = self.resource.unit_column
+        if name is None or frame[name].null_count() == frame.height:
+            return
+        units = frame[name]
+        kind = self.resource.column(name).type
+        if kind == "timestamp":
+            units = units.dt.convert_time_zone("Europe/London").dt.date()
+        first, last = _as_date(units.min()), _as_date(units.max())
+        self._first = min(self._first or first, first)
+        self._last = max(self._last or last, last)
+
+    def _note_partition(self, frame: pl.DataFrame) -> None:
+        rule = self.resource.partition
+        if rule is not None and rule.column and len(self._partitions) < MAX_PARTITIONS:
+            self._partitions.update(str(v).strip() for v in frame[rule.column].drop_nulls().unique().to_list())
+
+    def _partitions_found(self) -> set[str | None]:
+        rule = self.resource.partition
+        if rule is None:
+            return set()
+        if rule.header:
+            matches = (re.search(rule.header, header.strip(), re.IGNORECASE) for header in self.headers)
+            return {rule.format.format(match.group(1)) for match in matches if match}
+        if not rule.map:
+            return set(self._partitions)
+        known = {name.strip().lower(): slug for name, slug in rule.map.items()}
+        return {known.get(value.lower()) for value in self._partitions}
+
+    def _warn_about_partition(self) -> None:
+        if self.resource.partition is None or self.partition is not None:
+            return
+        found = self._partitions_found()
+        place = f"column '{self.resource.partition.column}'" if self.resource.partition.column else "the header"
+        if None in found:
+            self.warnings.append(f"{place} names a partition that the contract does not know")
+        elif not found:
+            self.warnings.append(f"{place} names no partition")
+        else:
+            self.warnings.append(f"{place} names {len(found)} partitions, but a file is of one")
+
+
+def located(error: Unreadable, contract: Contract, file_name: str) -> Unreadable:
+    """The error with feed and file named."""
+    error.where = f"{contract.feed}, {''.join(c if c.isprintable() else '?' for c in file_name)}"
+    return error
+
+
+def unit_start(day: date, grain: Grain) -> date:
+    """First day of the unit of the grain that holds `day`."""
+    match grain:
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case "day" | "none":
+            return day
+
+
+def unit_end(day: date, grain: Grain) -> date:
+    """Last day of the unit of the grain that holds `day`."""
+    start = unit_start(day, grain)
+    if grain in ("day", "none"):
+        return start
+    months = {"month": 1, "quarter": 3, "year": 12}[grain]
+    years, month = divmod(start.month - 1 + months, 12)
+    if start.year + years > date.max.year:
+        return date.max
+    return date(start.year + years, month + 1, 1) - timedelta(days=1)
+
+
+def _as_date(value: object) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    if isinstance(value, int) and 1 <= value <= date.max.year:
+        return date(value, 1, 1)
+    raise Unreadable("bad_unit", "the unit column holds something that is no date or year; mend the contract")

@@ -1,0 +1,267 @@
+"""Cells to typed columns, a whole column at a time, with every cell that cannot be read named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from vru.contracts.model import Column, Resource
+from vru.parsing.model import NulledCell, Reject
+
+LONDON = ZoneInfo("Europe/London")
+
+DTYPES: dict[str, Any] = {
+    "text": pl.String,
+    "integer": pl.Int64,
+    "decimal": pl.String,
+    "boolean": pl.Boolean,
+    "date": pl.Date,
+    "month": pl.Date,
+    "timestamp": pl.Datetime("us", "UTC"),
+    "json": pl.String,
+}
+
+#: Why a cell cannot be read, by type: reason code and words.
+_FAULTS = {
+    "integer": ("not_an_integer", "not a whole number"),
+    "decimal": ("not_a_decimal", "not a plain decimal number"),
+    "boolean": ("not_a_boolean", "neither true nor false"),
+    "date": ("not_a_date", "not a date in one of the contract's formats"),
+    "month": ("not_a_month", "not a month in one of the contract's formats"),
+    "timestamp": ("not_a_timestamp", "not a time in one of the contract's formats"),
+    "json": ("not_json", "not JSON"),
+    "text": ("unknown_value", "not among the values of the contract"),
+}
+
+_BLANK = "blank, but the contract wants a value"
+_TRUTH = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
+_DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
+_MAX_REMEMBERED = 100_000
+
+
+@dataclass
+class Typed:
+    """The typed rows of some cells: `frame` of the accepted rows, and the cells at fault."""
+
+    frame: pl.DataFrame
+    rejects: list[Reject]
+    nulled: list[NulledCell]
+
+
+class Typer:
+    """Reads the cells of one resource; made once per file."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        self._columns = [_ColumnReader(c) for c in resource.columns if not c.month_of]
+        self._derived = [c for c in resource.columns if c.month_of]
+        self._order = ["line_number"]
+        for column in resource.columns:
+            self._order.append(column.name)
+            if column.source_name:
+                self._order.append(column.source_name)
+
+    def read(self, lines: pl.Series, cells: dict[str, pl.Series]) -> Typed:
+        """Type one chunk. `cells` has a String series per column that stands in the file, as received."""
+        height = len(lines)
+        out: dict[str, pl.Series] = {"line_number": lines.alias("line_number")}
+        faults: list[tuple[Column, str, str, pl.Series]] = []
+        nulled: list[NulledCell] = []
+        blank = pl.Series([True]).new_from_index(0, height)
+        for reader in self._columns:
+            column, cell = reader.column, cells.get(reader.column.name)
+            if cell is None:
+                out[column.name] = pl.Series(column.name, [None], DTYPES[column.type]).new_from_index(0, height)
+                if column.source_name:
+                    out[column.source_name] = pl.Series(column.source_name, [None], pl.String).new_from_index(0, height)
+                continue
+            kept, value = reader.read(cell)
+            if blank.any():
+                blank &= kept.is_null()
+            out[column.name] = value.alias(column.name)
+            if column.source_name:
+                out[column.source_name] = kept.alias(column.source_name)
+            if not column.nullable and kept.null_count():
+                faults.append((column, "blank_not_allowed", _BLANK, kept.is_null()))
+            if value.null_count() > kept.null_count():
+                bad = value.is_null() & kept.is_not_null()
+                code, words = _FAULTS[column.type]
+                if column.unmapped == "null_cell" and column.nullable:
+                    nulled += _nulled(column, code, words, lines, kept, bad)
+                else:
+                    faults.append((column, code, words, bad))
+        for column in self._derived:
+            out[column.name] = month_in_london(out[str(column.month_of)]).alias(column.name)
+            if not column.nullable and out[column.name].null_count():
+                faults.append((column, "blank_not_allowed", _BLANK, out[column.name].is_null()))
+        frame = pl.DataFrame({name: out[name] for name in self._order})
+        return self._without_rejected(frame, lines, cells, faults, nulled, blank)
+
+    def _without_rejected(
+        self,
+        frame: pl.DataFrame,
+        lines: pl.Series,
+        cells: dict[str, pl.Series],
+        faults: list[tuple[Column, str, str, pl.Series]],
+        nulled: list[NulledCell],
+        blank: pl.Series,
+    ) -> Typed:
+        if not faults and not blank.any():
+            return Typed(frame, [], nulled)
+        refused = _any([bad for *_, bad in faults], len(lines)) | blank
+        rows = refused.arg_true()
+        numbers = lines.gather(rows).to_list()
+        received = pl.DataFrame({name: cell.alias(name) for name, cell in cells.items()})[rows].to_dicts()
+        records = [{name: value or "" for name, value in row.items()} for row in received]
+        place = {row: i for i, row in enumerate(rows.to_list())}
+        is_blank = set(blank.arg_true().to_list())
+        rejects = [
+            Reject(numbers[place[row]], "", "blank_row", "every cell of the record is blank", records[place[row]])
+            for row in sorted(is_blank)
+        ]
+        for column, code, words, bad in faults:
+            for row in bad.arg_true().to_list():
+                if row not in is_blank:
+                    i = place[row]
+                    rejects.append(Reject(numbers[i], column.name, code, f"{column.name}: {words}", records[i]))
+        gone = set(numbers)
+        rejects.sort(key=lambda r: r.line_number)
+        return Typed(frame.filter(~refused), rejects, [n for n in nulled if n.line_number not in gone])
+
+
+def month_in_london(times: pl.Series) -> pl.Series:
+    """First day of the month, in Europe/London, of each time."""
+    return times.dt.convert_time_zone("Europe/London").dt.date().dt.month_start()
+
+
+def _any(masks: list[pl.Series], height: int) -> pl.Series:
+    found = pl.Series([False]).new_from_index(0, height)
+    for mask in masks:
+        found |= mask
+    return found
+
+
+def _nulled(
+    column: Column, code: str, words: str, lines: pl.Series, kept: pl.Series, bad: pl.Series
+) -> Iterator[NulledCell]:
+    rows = bad.arg_true()
+    for line, received in zip(lines.gather(rows).to_list(), kept.gather(rows).to_list(), strict=True):
+        yield NulledCell(line, column.name, code, f"{column.name}: {words}; the cell was made null", received)
+
+
+class _ColumnReader:
+    """Reads the cells of one column. Spellings already met are remembered from chunk to chunk."""
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self._markers = {marker.strip().lower() for marker in column.null_markers}
+        self._remembered: dict[str, Any] = {}
+        self._spellings = {}
+        for canonical, others in (column.values or {}).items():
+            for spelling in (canonical, *others):
+                self._spellings[spelling.strip().lower()] = canonical
+
+    def read(self, cell: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """The cells as received, with null for blank ones, and the typed values, null where unreadable."""
+        trimmed = cell.str.strip_chars()
+        blank = trimmed == ""
+        if self._markers:
+            blank |= trimmed.str.to_lowercase().is_in(list(self._markers))
+        if blank.any():
+            cell = cell.set(blank, None)
+            trimmed = trimmed.set(blank, None)
+        return cell, self._typed(cell, trimmed)
+
+    def _typed(self, cell: pl.Series, trimmed: pl.Series) -> pl.Series:
+        match self.column.type:
+            case "text":
+                return cell if self.column.values is None else self._by_spelling(trimmed, self._canonical)
+            case "integer":
+                return trimmed.cast(pl.Int64, strict=False)
+            case "decimal":
+                is_number = trimmed.str.contains(_DECIMAL)
+                return trimmed if is_number.all() else trimmed.set(~is_number, None)
+            case "boolean":
+                return self._by_spelling(trimmed, lambda text: _TRUTH.get(text.lower()))
+            case "timestamp":
+                return self._timestamps(trimmed)
+            case "json":
+                is_json = trimmed.map_elements(_is_json, return_dtype=pl.Boolean)
+                return trimmed.set(~is_json, None)
+            case "date":
+                return self._by_spelling(trimmed, self._date)
+            case "month":
+                return self._by_spelling(trimmed, self._month)
+
+    def _by_spelling(self, trimmed: pl.Series, meaning: Callable[[str], Any]) -> pl.Series:
+        """Look every different spelling up once."""
+        spellings = trimmed.unique().drop_nulls()
+        if len(self._remembered) > _MAX_REMEMBERED:
+            self._remembered.clear()
+        for spelling in spellings.to_list():
+            if spelling not in self._remembered:
+                self._remembered[spelling] = meaning(spelling)
+        meanings = pl.Series([self._remembered[s] for s in spellings.to_list()], dtype=DTYPES[self.column.type])
+        return trimmed.replace_strict(spellings, meanings, default=None, return_dtype=DTYPES[self.column.type])
+
+    def _canonical(self, text: str) -> str | None:
+        return self._spellings.get(text.lower())
+
+    def _date(self, text: str) -> date | None:
+        found = self._time(text)
+        return found.date() if found else None
+
+    def _month(self, text: str) -> date | None:
+        found = self._time(text)
+        return found.date().replace(day=1) if found else None
+
+    def _time(self, text: str) -> datetime | None:
+        """The first of the contract's formats that fits. Two-digit years 00-68 are 2000-2068 (POSIX)."""
+        if not text.isascii():
+            return None
+        for form in self.column.formats:
+            try:
+                return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
+            except ValueError:
+                continue
+        return None
+
+    def _timestamps(self, trimmed: pl.Series) -> pl.Series:
+        """UTC. A time without offset is London's: of a repeated hour the first, of a skipped one as in winter time."""
+        out = pl.Series([None], dtype=DTYPES["timestamp"]).new_from_index(0, len(trimmed))
+        first = self.column.formats[0]
+        if first.endswith("%z"):
+            out = trimmed.str.to_datetime(first, strict=False, time_unit="us", time_zone="UTC")
+        left = out.is_null() & trimmed.is_not_null()
+        if left.any():
+            rows = left.arg_true()
+            texts = trimmed.gather(rows)
+            out = out.scatter(rows, self._by_spelling(texts, self._instant))
+        return out
+
+    def _instant(self, text: str) -> datetime | None:
+        found = self._time(text)
+        if found is None:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=LONDON)).astimezone(UTC)
+
+
+def _is_json(text: str) -> bool:
+    """Whether PostgreSQL takes the text as jsonb, which holds neither NaN nor NUL nor half a surrogate pair."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text
+
+
+def _no_constant(_name: str) -> float:
+    raise ValueError

@@ -1,0 +1,371 @@
+"""The one place where the steps of a delivery meet. DAGs and the command line both call it.
+
+A feed's run has four steps, each safe to repeat: `fetch` asks the partner and keeps the bytes, `parse` makes typed
+rows of them, `audit` checks the rows, `admit` lets them count. A killed step leaves nothing half done, and the
+next call of the same step finishes what was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from psycopg2.extensions import connection as Connection
+
+from vru import clock, profile
+from vru.contracts import Contract, load_contract
+from vru.landing import Landing
+from vru.parsing import Reading, Unreadable, choose_resource, read
+from vru.profile import Source
+from vru.settings import settings
+from vru.transport import Asked, LastAnswer, Progress, Received
+from vru.transport import fetch as ask
+from vru.warehouse import decisions, ledger
+from vru.warehouse.engine import raw_connection
+from vru.warehouse.ledger import BatchState, Content, Statement
+
+FEED_LOCK = 7_656_002
+"""First key of the advisory lock that lets one process at a time parse, audit or admit a feed."""
+
+
+class ShortfallError(Exception):
+    """The partner's data cannot be used as it is: rejected, held or refused. Trying again does not help."""
+
+
+class SourceError(Exception):
+    """The partner could not be reached or broke off. Trying again may help."""
+
+
+@dataclass
+class Fetched:
+    """What one fetch brought: the deliveries met (new or known), and what fell short."""
+
+    deliveries: list[int] = field(default_factory=list)
+    new_deliveries: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise what the fetch ended in, if it did not end well."""
+        if self.failed:
+            raise SourceError("; ".join(self.failed))
+        if self.refused:
+            raise ShortfallError("; ".join(self.refused))
+
+
+@dataclass
+class Outcome:
+    """What `parse`, `audit` or `admit` did: batches handled, and one line for each that fell short."""
+
+    batches: list[int] = field(default_factory=list)
+    fell_short: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise ShortfallError with one line per batch, if any fell short."""
+        if self.fell_short:
+            raise ShortfallError("\n".join(self.fell_short))
+
+
+def landing() -> Landing:
+    """The store of received bytes of this state folder."""
+    return Landing(str(settings().landing_dir))
+
+
+def fetch(
+    feed: str,
+    source: Source,
+    *,
+    file: Path | None = None,
+    since: date | None = None,
+    period: date | None = None,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Ask the partner, keep the bytes, and note every attempt and delivery. Raises ContractError."""
+    contract = load_contract(feed)
+    store = landing()
+    done = Fetched()
+    connection = raw_connection("loader", name=f"fetch {feed}")
+    try:
+        asked = ask(
+            contract, profile=source.profile, base_url=source.base_url, landing=store,
+            history=_History(connection, feed), inbox=source.inbox, file=file, since=since, period=period,
+            now=clock.now(), progress=progress,
+        )  # fmt: skip
+        for answer in asked:
+            with connection:
+                _note(connection, contract, store, answer, done)
+    finally:
+        connection.close()
+    return done
+
+
+def parse(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
+    """Parse what was delivered and never parsed. A rejected batch among these or `deliveries` falls short."""
+    contract = load_contract(feed)
+    outcome = Outcome()
+    with _one_at_a_time(feed) as connection:
+        for content in ledger.contents_to_parse(connection, feed):
+            outcome.batches.append(_parse_content(connection, contract, content))
+        for batch in _met(connection, outcome.batches, deliveries):
+            if batch.status == "rejected":
+                outcome.fell_short.append(
+                    f"{_where(batch)}: rejected: {batch.reason}. Correct the contract feeds/{feed}.yml if the partner "
+                    f"means it so, then: vru replay {feed} --batch {batch.batch_id}; otherwise ask for a new file"
+                )
+    return outcome
+
+
+def audit(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
+    """Check what was parsed and not yet audited. A held batch among these or `deliveries` falls short."""
+    from vru import quality
+
+    outcome = Outcome()
+    today = clock.today(profile.current())
+    with _one_at_a_time(feed) as connection:
+        for batch in ledger.batches_waiting(connection, feed):
+            if not batch.is_audited:
+                quality.audit(batch.batch_id, today=today)
+                outcome.batches.append(batch.batch_id)
+        for batch in _met(connection, outcome.batches, deliveries):
+            if batch.status == "held":
+                outcome.fell_short.append(
+                    f"{_where(batch)}: held: {batch.reason}. See vru quarantine {feed} and vru batches {feed}; if it "
+                    f"is right as it is: vru release {batch.batch_id} --reason TEXT"
+                )
+    return outcome
+
+
+def admit(feed: str) -> Outcome:
+    """Let every batch count whose audit passed."""
+    from vru import quality
+
+    outcome = Outcome()
+    with _one_at_a_time(feed) as connection:
+        for batch in ledger.batches_waiting(connection, feed):
+            if batch.is_audited and quality.admit(batch.batch_id):
+                outcome.batches.append(batch.batch_id)
+    return outcome
+
+
+@dataclass
+class Ingested:
+    """What one run of a feed did."""
+
+    fetched: Fetched
+    parsed: Outcome
+    audited: Outcome
+    admitted: Outcome
+
+    def check(self) -> None:
+        """Raise SourceError or ShortfallError if any step fell short."""
+        lines = [*self.fetched.refused, *self.parsed.fell_short, *self.audited.fell_short]
+        if self.fetched.failed:
+            raise SourceError("\n".join([*self.fetched.failed, *lines]))
+        if lines:
+            raise ShortfallError("\n".join(lines))
+
+
+def ingest(feed: str, source: Source, **options: Any) -> Ingested:
+    """All four steps; what falls short of one file does not keep the others out."""
+    fetched = fetch(feed, source, **options)
+    return Ingested(fetched, parse(feed, fetched.deliveries), audit(feed, fetched.deliveries), admit(feed))
+
+
+def replay(feed: str, batch_id: int | None = None) -> Ingested:
+    """Parse landed bytes again under the present contract, then audit and admit them."""
+    contract = load_contract(feed)
+    parsed = Outcome()
+    with _one_at_a_time(feed) as connection:
+        for content in ledger.contents_to_replay(connection, feed, contract.contract_version, batch_id):
+            parsed.batches.append(_parse_content(connection, contract, content))
+        for batch in _met(connection, parsed.batches, ()):
+            if batch.status == "rejected":
+                parsed.fell_short.append(f"{_where(batch)}: still rejected: {batch.reason}")
+    audited = audit(feed)
+    return Ingested(Fetched(), parsed, audited, admit(feed))
+
+
+def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
+    """Admit a held batch, or lift a withheld column; later vintages are then checked against it."""
+    from vru import quality
+
+    decisions.release(batch_id, reason, decided_by, column)
+    if column is None:
+        quality.recheck_later(batch_id)
+
+
+def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
+    """Take an admitted batch back."""
+    decisions.withdraw(batch_id, reason, decided_by)
+
+
+class _History:
+    """What the ledger knows of earlier answers."""
+
+    def __init__(self, connection: Connection, feed: str) -> None:
+        self._connection, self._feed = connection, feed
+
+    def last(self, source_url: str) -> LastAnswer | None:
+        found = ledger.last_answer(self._connection, self._feed, source_url)
+        return LastAnswer(*found) if found else None
+
+
+def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
+    """Write one attempt with its deliveries, in one transaction."""
+    feed = contract.feed
+    if answer.sha256 is not None and answer.size_bytes is not None:
+        ledger.record_landed(connection, answer.sha256, answer.size_bytes)
+    outcome = answer.outcome
+    met: list[int] = []
+    for received in answer.received:
+        delivery_id, is_new = _note_delivery(connection, contract, store, received)
+        met.append(delivery_id)
+        done.new_deliveries += is_new
+    if outcome == "new" and met and not done.new_deliveries:
+        outcome = "unchanged"
+    if outcome in ("not_modified", "unchanged") and answer.sha256 and not met:
+        met = ledger.deliveries_of_bytes(connection, feed, answer.sha256)
+    ledger.record_attempt(
+        connection, feed,
+        resource=answer.resource, partition=answer.partition, period_start=answer.period_start,
+        source_url=answer.source_url, started_at=answer.started_at, finished_at=answer.finished_at, outcome=outcome,
+        sha256=answer.sha256, size_bytes=answer.size_bytes, etag=answer.etag, last_modified=answer.last_modified,
+        reason=answer.reason,
+    )  # fmt: skip
+    done.deliveries += met
+    done.outcomes[outcome] = done.outcomes.get(outcome, 0) + 1
+    line = f"{feed}, {answer.source_url}: {outcome}: {answer.reason}"
+    if outcome == "failed":
+        done.failed.append(line)
+    elif outcome == "refused" and not answer.received:
+        done.refused.append(line)
+
+
+def _note_delivery(connection: Connection, contract: Contract, store: Landing, received: Received) -> tuple[int, bool]:
+    if received.container_sha256 is not None:
+        ledger.record_landed(
+            connection, received.sha256, received.size_bytes, received.container_sha256, received.member_name
+        )
+    else:
+        ledger.record_landed(connection, received.sha256, received.size_bytes)
+    resource = received.resource or ("" if received.refusal else _resource_of(contract, store, received))
+    return ledger.record_delivery(
+        connection,
+        Statement(
+            feed=contract.feed, resource=resource, partition=received.partition, period_start=received.period_start,
+            period_end=received.period_end, sha256=received.sha256, size_bytes=received.size_bytes,
+            file_name=received.file_name, source_url=received.source_url, vintage_at=received.vintage_at,
+            vintage_source=received.vintage_source, manifest_line=received.manifest_line,
+            manifest_rows=received.manifest_rows, is_whole=received.is_whole, warning=received.warning,
+            refusal=received.refusal,
+        ),
+    )  # fmt: skip
+
+
+def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
+    """The resource that the header tells; '' where nothing tells it, which the parse then rejects."""
+    with _open(store, received.sha256, received.container_sha256, received.member_name) as stream:
+        try:
+            return choose_resource(contract, stream.read(65_536), received.file_name).name
+        except Unreadable:
+            return ""
+
+
+def _parse_content(connection: Connection, contract: Contract, content: Content) -> int:
+    """Parse one content into one batch: its rows and the status in one transaction; batch_id."""
+    from vru.warehouse.loader import copy_frames, copy_nulled, copy_rejects
+
+    with _open(landing(), content.sha256, content.container_sha256, content.member_name) as stream:
+        try:
+            if content.refusal:
+                raise Unreadable(*content.refusal.split(": ", 1))
+            if not content.resource:
+                with _open(landing(), content.sha256, content.container_sha256, content.member_name) as head:
+                    resource = choose_resource(contract, head.read(65_536), content.file_name).name
+                ledger.name_resource(connection, content, resource)
+                content = replace(content, resource=resource)
+            reading = read(contract, content.resource, stream, file_name=content.file_name)
+            batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
+
+            rejects: list[Any] = []
+            nulled: list[Any] = []
+
+            def frames() -> Iterator[Any]:
+                for chunk in reading:
+                    rejects.extend(chunk.rejects)
+                    nulled.extend(chunk.nulled)
+                    yield chunk.frame
+
+            copy_frames(connection, contract.raw_table(content.resource), batch_id, frames())
+            copy_rejects(connection, batch_id, rejects)
+            copy_nulled(connection, batch_id, nulled)
+            ledger.finish_batch(
+                connection, batch_id,
+                partition=content.partition or reading.partition or "",
+                period_start=content.period_start or reading.period_start,
+                period_end=content.period_end or reading.period_end,
+                rows_parsed=reading.rows_parsed, rows_quarantined=reading.rows_rejected,
+                mandatory_cells=reading.mandatory_cells, blank_cells=reading.blank_cells,
+                headers=reading.headers, warnings=[*reading.warnings, *_unfinished(reading)],
+            )  # fmt: skip
+            connection.commit()
+        except Unreadable as error:
+            connection.rollback()
+            where = ", ".join(part for part in (f"line {error.line}" if error.line else "", error.column or "") if part)
+            batch_id = ledger.record_batch(
+                connection, content, contract.contract_version, "rejected",
+                reason=f"{error.code}: {error.message}" + (f" ({where})" if where else ""),
+            )  # fmt: skip
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+    return batch_id
+
+
+def _unfinished(reading: Reading) -> list[str]:
+    if reading.has_final_newline:
+        return []
+    return ["no_final_newline: the last line has no end; the file may have been cut off"]
+
+
+def _met(connection: Connection, batches: Sequence[int], deliveries: Sequence[int]) -> list[BatchState]:
+    """The batches handled now and those of the contents met in this run, each once."""
+    found = {b.batch_id: b for b in ledger.batches_of_deliveries(connection, deliveries)}
+    for batch_id in batches:
+        state = ledger.batch(connection, batch_id)
+        if state is not None:
+            found[batch_id] = state
+    return [found[key] for key in sorted(found)]
+
+
+def _where(batch: BatchState) -> str:
+    return f"{batch.feed}, {batch.file_name} (batch {batch.batch_id})"
+
+
+@contextmanager
+def _open(store: Landing, sha256: str, container: str | None, member: str | None) -> Iterator[BinaryIO]:
+    stream = store.open_member(container, member) if container and member else store.open(sha256)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+@contextmanager
+def _one_at_a_time(feed: str) -> Iterator[Connection]:
+    """A loader connection that holds the feed's lock; a second process waits, and a killed one lets go at once."""
+    connection = raw_connection("loader", name=f"ingest {feed}")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (FEED_LOCK, feed))
+        connection.commit()
+        yield connection
+        connection.commit()
+    finally:
+        connection.close()

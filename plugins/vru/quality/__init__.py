@@ -1,0 +1,24 @@
+"""The gate: nothing reaches a mart that no check has seen.
+
+Suites in `expectations/` say what must hold and why. `audit` runs one on the rows of a new batch, in SQL, with
+Great Expectations, which is imported on first use only (it takes seconds). Rows that fail go to quarantine; a
+critical failure holds the batch, and what was current before stays current.
+"""
+
+from vru.quality.audit import FailedCheck, Verdict, admit, audit, recheck_later
+from vru.quality.docs import data_docs
+from vru.quality.errors import QualityError
+from vru.quality.marts import audit_build
+from vru.quality.suites import SuiteError
+
+__all__ = [
+    "FailedCheck",
+    "QualityError",
+    "SuiteError",
+    "Verdict",
+    "admit",
+    "audit",
+    "audit_build",
+    "data_docs",
+    "recheck_later",
+]

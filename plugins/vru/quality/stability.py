@@ -1,0 +1,59 @@
+"""How many older figures a new vintage leaves as they were (definitions B18, stability)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vru.quality.predicates import quoted
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from vru.contracts import Contract, Resource
+    from vru.quality.suites import ResourceSuite
+
+OLDER_THAN = "3 months"
+
+
+def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resource, suite: ResourceSuite) -> None:
+    """Write the number of cells older than three months that the earlier sound vintage holds, and that are unchanged.
+
+    A cell is a combination of the suite's `cells`, within the period that this batch states; its figure the number of
+    rows, or `cell_value`. Nothing is written where there is no earlier vintage.
+    """
+    if not suite.cells:
+        return
+    names = ", ".join(quoted(name) for name in suite.cells)
+    figure = f"sum(r.{quoted(suite.cell_value)})" if suite.cell_value else "count(*)"
+    within = "true"
+    if resource.unit_column is not None:
+        unit = quoted(resource.unit_column)
+        within = (
+            f"r.{unit} between b.period_start and b.period_end "
+            f"and r.{unit} < (b.vintage_at - interval '{OLDER_THAN}')::date"
+        )
+    table = f"raw.{quoted(contract.raw_table(resource.name))}"
+    cursor.execute(
+        f"""
+        insert into ops.batch_measure (batch_id, measure, value)
+        with
+        b as (select *, ops.earlier_sound_batch(batch_id) as earlier from ops.batch_vintage where batch_id = %(batch)s),
+        figure as (
+            select {names}, {figure} filter (where r.batch_id = b.earlier) as before,
+                   {figure} filter (where r.batch_id = b.batch_id) as after
+            from {table} r join b on r.batch_id in (b.batch_id, b.earlier)
+            where b.earlier is not null and {within}
+            group by {names}
+        ),
+        compared as (
+            select count(*) as cells, count(*) filter (where before is not distinct from after) as unchanged
+            from figure where before is not null and before <> 0
+        )
+        select %(batch)s, m.measure, m.value
+        from compared c
+        cross join lateral (values ('cells_compared', c.cells), ('cells_unchanged', c.unchanged)) as m (measure, value)
+        where c.cells > 0
+        on conflict (batch_id, measure) do update set value = excluded.value
+        """,  # noqa: S608 # names of contracts and suites
+        {"batch": batch_id},
+    )

@@ -1,0 +1,226 @@
+"""The sentences of a report. They follow the chart's verdict and never say more than it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from vru.reporting.data import Content, Feed, Trouble
+from vru.statistics import poisson
+
+KINDS = {
+    "withheld": "Column withheld",
+    "held": "File held",
+    "rejected": "File rejected",
+    "withdrawn": "File withdrawn",
+    "quarantined": "Rows quarantined",
+}
+POOR_SCORE = 90.0
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One headline: a short answer and the evidence for it."""
+
+    question: str
+    answer: str
+    evidence: str
+
+
+def day(value: date | None) -> str:
+    """1 March 2022."""
+    return "not stated" if value is None else f"{value.day} {value:%B %Y}"
+
+
+def month(value: date | None) -> str:
+    """March 2022."""
+    return "not known" if value is None else f"{value:%B %Y}"
+
+
+def span(period: tuple[date, date] | None) -> str:
+    """A period as months: 'March 2022', or 'January 2003 to December 2020'."""
+    if period is None:
+        return "–"
+    first, last = month(period[0]), month(period[1])
+    return first if first == last else f"{first} to {last}"
+
+
+def what_changed(content: Content) -> Statement:
+    """The answer of London's chart, in words that claim no more than it shows."""
+    question = "What changed?"
+    verdict = content.verdict
+    if verdict is None or verdict["newest_month"] is None:
+        return Statement(question, "Nothing can be said yet.", "No month of homicide figures has been let in.")
+    newest = verdict["newest_month"]
+    word = verdict["verdict"]
+    answer = {
+        "higher": "Homicide in London is above its earlier level by more than chance explains.",
+        "lower": "Homicide in London is below its earlier level by more than chance explains.",
+        "to watch": "One to watch: London homicide met a control-chart rule, but not by more than chance explains.",
+        "no change": "No change in London homicide beyond what chance explains.",
+        "too few to chart": "Too few homicides or months to judge a change.",
+    }[word]
+    evidence = ""
+    if verdict["p_value"] is not None and word in ("higher", "lower"):
+        count, low, high = verdict["window_count"], verdict["window_low"], verdict["window_high"]
+        evidence = (
+            f"{_victims(count)} in the {_months(verdict['window_months'])} to {month(newest)} "
+            f"(95 % interval {low:.0f} to {high:.0f}). At the level of {month(verdict['baseline_start'])} to "
+            f"{month(verdict['baseline_end'])} about {verdict['expected_count']:.0f} were to be expected."
+        )
+    elif verdict["p_value"] is not None:
+        year = _last_twelve(content.months)
+        if year is not None:
+            low, high = poisson.interval(year)
+            evidence = (
+                f"{_victims(year)} in the 12 months to {month(newest)} (95 % interval {low:.0f} to {high:.0f}). "
+                f"At the level of {month(verdict['baseline_start'])} to {month(verdict['baseline_end'])} about "
+                f"{verdict['baseline_mean'] * 12:.0f} were to be expected."
+            )
+    elif word == "too few to chart":
+        evidence = f"{verdict['why_none'] or 'There are too few months before the newest twelve'}."
+    return Statement(question, answer, evidence)
+
+
+def how_sure(content: Content) -> Statement:
+    """How old the figures are, what may still move, and what rests on an older file."""
+    question = "How sure are we?"
+    if not content.months:
+        return Statement(question, "There is nothing to be sure of yet.", "")
+    known = [m for m in content.months if m["value_count"] is not None or m["is_suppressed"]]
+    newest = known[-1] if known else None
+    vintage = newest["release_vintage_at"] if newest else None
+    provisional = [m for m in known if m["is_provisional"]]
+    parts = []
+    if vintage is not None and newest is not None:
+        parts.append(f"The police file of {day(vintage.date())} reaches to {month(newest['period_start'])}.")
+    if provisional:
+        parts.append(f"The newest {_months(len(provisional))} may still be restated.")
+    if content.boroughs:
+        end = content.boroughs[0]["period_end"]
+        parts.append(f"Borough figures stop at {end.year}, the last year whose boroughs can be trusted.")
+    is_exact = bool(known) and all(m["is_exempt"] for m in known)
+    answer = (
+        "Counts are exact and public; a single month is mostly chance."
+        if is_exact
+        else "Some counts are rounded or hidden to protect people; a single month is mostly chance."
+    )
+    return Statement(question, answer, " ".join(parts))
+
+
+def whose_data(content: Content) -> Statement:
+    """Which partner's data is poor: lowest score first, then what was refused."""
+    question = "Whose data needs work?"
+    refused = [t for t in content.troubles if t.kind != "quarantined"]
+    scored = sorted((f for f in content.feeds if f.score is not None), key=lambda f: (f.score, f.title))
+    poor = [f for f in scored if f.score is not None and f.score < POOR_SCORE]
+    if not scored and not refused:
+        return Statement(question, "No feed has been scored yet.", "")
+    if poor:
+        answer = f"{poor[0].title} scores lowest: {poor[0].score:.0f} of 100."
+    elif refused:
+        answer = f"{refused[0].feed_title}: {KINDS[refused[0].kind].lower()}."
+    else:
+        answer = f"No feed scores below {POOR_SCORE:.0f} of 100."
+    parts = []
+    if poor and (weakest := poor[0].weakest):
+        parts.append(f"Its weakest part is {weakest[0]} ({weakest[1]:.0f}).")
+    if refused:
+        parts.append(_refused(refused))
+    return Statement(question, answer, " ".join(parts))
+
+
+def trend_heading(verdict: Mapping[str, Any] | None) -> str:
+    """The heading of the chart."""
+    words = {
+        "higher": "above its earlier level",
+        "lower": "below its earlier level",
+        "to watch": "one to watch",
+        "no change": "no change beyond chance",
+        "too few to chart": "too few to judge",
+    }
+    return f"London homicide by month: {words[verdict['verdict']] if verdict else 'nothing known yet'}"
+
+
+def trend_description(content: Content) -> str:
+    """What the chart shows, for those who do not see it."""
+    known = [m for m in content.months if m["value_count"] is not None]
+    if not known:
+        return "No month can be shown."
+    newest = known[-1]
+    words = (
+        f"Homicide victims in London by the month of recording, up to {month(newest['period_start'])}, "
+        f"when there were {newest['value_count']}."
+    )
+    if newest["centre_line"] is not None:
+        words += (
+            f" The average of the present phase is {newest['centre_line']:.1f} a month; by chance alone nearly every "
+            f"month lies from {newest['lower_limit']:.0f} to {newest['upper_limit']:.0f}."
+        )
+    outside = [m["period_start"] for m in known if "limit" in (m["chart_rules"] or "").split(",")]
+    if outside:
+        words += f" Outside the limits: {', '.join(month(m) for m in outside[-6:])}."
+    shifts = sorted({m["phase_start"] for m in known if m["phase_reason"] == "sustained shift"})
+    if shifts:
+        words += f" The average moved for good in {', '.join(month(m) for m in shifts)}."
+    return words
+
+
+def map_description(boroughs: Sequence[Mapping[str, Any]]) -> str:
+    """What the map shows, for those who do not see it."""
+    rated = [b for b in boroughs if b["rate_per_100k"] is not None]
+    if not rated:
+        return "No borough has a rate that can be shown."
+    lowest, highest = (
+        min(rated, key=lambda b: (b["rate_per_100k"], b["area_name"])),
+        max(rated, key=lambda b: (b["rate_per_100k"], b["area_name"])),
+    )
+    return (
+        f"Homicide victims per 100,000 residents a year by borough. Lowest {lowest['rate_per_100k']:.1f} "
+        f"({lowest['area_name']}), highest {highest['rate_per_100k']:.1f} ({highest['area_name']}). "
+        "The table beside it gives every borough with its interval."
+    )
+
+
+def freshness(feed: Feed, today: date) -> str:
+    """How old the newest statement of a feed is, against how often one is due."""
+    if feed.newest_vintage is None:
+        return "date not stated by the publisher" if feed.files["admitted"] else "nothing yet"
+    age = (today - feed.newest_vintage).days
+    return f"{age:,} days old; one is due every {feed.cadence_days} days"
+
+
+def troubles_of(troubles: Sequence[Trouble]) -> list[tuple[str, list[Trouble]]]:
+    """Troubles by kind, in their order."""
+    return [
+        (KINDS[kind], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])
+    ]
+
+
+def _refused(refused: Sequence[Trouble]) -> str:
+    counts = []
+    for kind, one, many in (
+        ("withheld", "column withheld", "columns withheld"),
+        ("held", "file held", "files held"),
+        ("rejected", "file rejected", "files rejected"),
+        ("withdrawn", "file withdrawn", "files withdrawn"),
+    ):
+        count = sum(t.kind == kind for t in refused)
+        if count:
+            counts.append(f"{count} {one if count == 1 else many}")
+    return f"In all: {', '.join(counts)}."
+
+
+def _last_twelve(months: Sequence[Mapping[str, Any]]) -> int | None:
+    newest = [m["value_count"] for m in months if m["value_count"] is not None][-12:]
+    return sum(newest) if len(newest) == 12 else None
+
+
+def _months(count: int) -> str:
+    return "month" if count == 1 else f"{count} months"
+
+
+def _victims(count: int) -> str:
+    return "1 victim" if count == 1 else f"{count} victims"

@@ -1,0 +1,51 @@
+"""One report from start to finish: the marts it is about, disclosure control, the page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from vru.settings import private_dir, settings
+
+KINDS = ("quality",)
+
+
+def write_report(
+    kind: str,
+    *,
+    profile: str,
+    today: date,
+    month: date | None = None,
+    known_at: datetime | None = None,
+    admitted_at: datetime | None = None,
+    out_dir: Path | None = None,
+) -> Path:
+    """Write a report into `out_dir` (default: the state folder's `reports`) and return its path.
+
+    `month` is the month reported on, by default the one before `today`. With `known_at` or `admitted_at` the marts
+    as they stood then are built first. Raises ValueError for an unknown kind, BuildError and ReportError.
+    """
+    from vru import transform
+    from vru.contracts import load_contracts
+    from vru.disclosure.publish import publish
+    from vru.landing import Landing
+    from vru.reporting.quality_report import write_quality_report
+
+    if kind not in KINDS:
+        raise ValueError(f"no report '{kind}'; there is: {', '.join(KINDS)}")
+    month = month or (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    schema = "marts"
+    if known_at is not None or admitted_at is not None:
+        result = transform.build(known_at, admitted_at, today=today)
+        if result is not None:
+            schema = result.schema
+    publish(landing=Landing(str(settings().landing_dir)), contracts=load_contracts(), schema=schema)
+    return write_quality_report(
+        month=month,
+        out_dir=out_dir or private_dir(settings().reports_dir),
+        schema=schema,
+        today=today,
+        profile=profile,
+        known_at=known_at,
+        admitted_at=admitted_at,
+    )

@@ -1,0 +1,36 @@
+"""Builds the marts with dbt: works out what differs, builds it aside, and swaps it in when it is sound.
+
+The steps are separate, so that Airflow can run each as a task; :func:`build` runs them all.
+"""
+
+from vru.transform.build import (
+    DOMAINS,
+    BuildError,
+    Plan,
+    Result,
+    audit,
+    build,
+    fail,
+    finish,
+    is_due,
+    prepare,
+    run_domain,
+)
+from vru.transform.hashing import mart_hash
+from vru.transform.schemas import READERS_LOCK
+
+__all__ = [
+    "DOMAINS",
+    "READERS_LOCK",
+    "BuildError",
+    "Plan",
+    "Result",
+    "audit",
+    "build",
+    "fail",
+    "finish",
+    "is_due",
+    "mart_hash",
+    "prepare",
+    "run_domain",
+]

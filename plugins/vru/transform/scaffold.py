@@ -1,0 +1,83 @@
+"""What dbt must know of a feed follows from its contract: its raw tables as sources, and its staging models.
+
+`vru new-feed` writes these files; a test holds the ones in the repository against the contracts.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import yaml
+
+from vru.contracts import Contract, Resource
+
+
+def staging_name(contract: Contract, resource: Resource) -> str:
+    """Name of the staging model of a resource: `stg_` and the name of its raw table."""
+    return f"stg_{contract.raw_table(resource.name)}"
+
+
+def sources_yaml(contract: Contract) -> str:
+    """Text of `models/staging/<feed>.yml`: every column of the feed's raw tables, and a line on each staging model."""
+    tables = []
+    models = []
+    for resource in contract.resources:
+        columns = [
+            _column("batch_id", "bigint", "Batch that the row came with; see ops.v_batch."),
+            _column("line_number", "bigint", "Line of the file on which the record starts; the header is line 1."),
+        ]
+        for column in resource.columns:
+            columns.append(_column(column.name, column.sql_type, column.description))
+            if column.source_name:
+                columns.append(
+                    _column(column.source_name, "text", f"The cell of {column.name} as received, before any mapping.")
+                )
+        tables.append(
+            {"name": contract.raw_table(resource.name), "description": resource.description, "columns": columns}
+        )
+        models.append(
+            {
+                "name": staging_name(contract, resource),
+                "description": f"The rows that are current in this build. {resource.description}",
+            }
+        )
+    content = {
+        "version": 2,
+        "sources": [{"name": "raw", "schema": "raw", "tables": tables}],
+        "models": models,
+    }
+    head = f"# Follows from feeds/{contract.feed}.yml; a test compares the two.\n"
+    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def staging_sql(contract: Contract, resource: Resource) -> str:
+    """Text of a staging model: current rows, free text trimmed, nothing else changed."""
+    lines = [
+        "received.batch_id",
+        "received.line_number",
+        "current_input.partition as source_partition",
+        "current_input.vintage_at as known_at",
+    ]
+    for withholdable in resource.withholdable:
+        name = withholdable.column
+        lines.append(f"'{name}' = any(current_input.withheld_columns) as is_{name}_withheld")
+    for column in resource.columns:
+        if column.type == "text" and column.values is None:
+            lines.append(f"{{{{ cleaned('received.{column.name}') }}}} as {column.name}")
+        else:
+            lines.append(f"received.{column.name}")
+        if column.source_name:
+            lines.append(f"received.{column.source_name}")
+    arguments = [contract.feed, resource.name, contract.raw_table(resource.name)]
+    if resource.unit_column:
+        arguments.append(resource.unit_column)
+    call = ", ".join(f"'{argument}'" for argument in arguments)
+    selected = ",\n".join(f"    {line}" for line in lines)
+    head = f"One row is one current row of raw.{contract.raw_table(resource.name)}. {resource.description}"
+    comment = "\n".join(f"-- {line}" for line in textwrap.wrap(head, 110))
+    return f"{comment}\nselect\n{selected}\n{{{{ current_rows({call}) }}}}\n"
+
+
+def _column(name: str, data_type: str, description: str) -> dict[str, Any]:
+    return {"name": name, "data_type": data_type, "description": description}

@@ -1,0 +1,19 @@
+"""How bytes are got from a partner: over HTTP by kind of source, or from a folder."""
+
+from vru.transport.fetch import fetch
+from vru.transport.limits import Limits
+from vru.transport.model import Asked, History, Landing, LastAnswer, Named, Progress, Received
+from vru.transport.names import match
+
+__all__ = [
+    "Asked",
+    "History",
+    "Landing",
+    "LastAnswer",
+    "Limits",
+    "Named",
+    "Progress",
+    "Received",
+    "fetch",
+    "match",
+]

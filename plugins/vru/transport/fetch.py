@@ -1,0 +1,81 @@
+"""The one entrance: asks a feed's source, by the kind of transport that its contract names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+from vru.contracts.model import Arcgis, Archive, Contract, Datastore, Nomis
+from vru.transport import arcgis, archive, datastore, nomis
+from vru.transport import inbox as from_inbox
+from vru.transport.addresses import Addresses
+from vru.transport.http import Http
+from vru.transport.limits import Limits
+from vru.transport.model import Asked, History, Landing, Progress
+from vru.transport.source import Source
+
+PROFILES = ("sandbox", "files", "live")
+
+
+def fetch(
+    contract: Contract,
+    *,
+    profile: str,
+    base_url: str | None,
+    landing: Landing,
+    history: History,
+    inbox: Path | None = None,
+    file: Path | None = None,
+    since: date | None = None,
+    period: date | None = None,
+    now: datetime,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
+) -> Iterator[Asked]:
+    """Ask the feed's source, and yield one `Asked` for every question as soon as it is answered.
+
+    `file` is taken whatever the profile; profile `files` reads `inbox/<feed>/`; `sandbox` and `live` use the
+    contract's transport, the sandbox with every `https://HOST/PATH` at `base_url/HOST/PATH`. `since` and
+    `period` (any day of the month) limit what is asked for where a source states periods. `now` has a time
+    zone; no vintage is later than it. What a source does wrong is an outcome; only a call that makes no
+    sense raises ValueError.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"profile '{profile}' is unknown; use one of {', '.join(PROFILES)}")
+    if now.tzinfo is None:
+        raise ValueError("'now' needs a time zone; use datetime.now(UTC)")
+    if since is not None and period is not None:
+        raise ValueError("give 'since' or 'period', not both")
+    source = Source(
+        contract,
+        landing,
+        history,
+        limits,
+        now,
+        since.replace(day=1) if since else None,
+        period.replace(day=1) if period else None,
+    )
+    if file is not None:
+        return from_inbox.fetch_file(source, file)
+    if profile == "files" or contract.transport.kind == "inbox":
+        if inbox is None:
+            raise ValueError(f"feed {contract.feed} is read from the inbox; give its folder (--inbox or VRU_INBOX)")
+        return from_inbox.fetch_folder(source, inbox)
+    if (profile == "sandbox") != (base_url is not None):
+        raise ValueError("'base_url' is given exactly in profile sandbox")
+    return _over_http(source, Addresses(contract.allowed_hosts, base_url), progress)
+
+
+def _over_http(source: Source, addresses: Addresses, progress: Progress | None) -> Iterator[Asked]:
+    transport = source.contract.transport
+    with Http(addresses, source.landing, source.limits, progress) as http:
+        match transport:
+            case Archive():
+                yield from archive.fetch(source, transport, http)
+            case Datastore():
+                yield from datastore.fetch(source, transport, http)
+            case Nomis():
+                yield from nomis.fetch(source, transport, http)
+            case Arcgis():
+                yield from arcgis.fetch(source, transport, http)

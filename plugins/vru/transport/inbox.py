@@ -1,0 +1,232 @@
+"""Files that a partner, or the user, has put into a folder, with or without a manifest."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vru.contracts.model import Archive, Contract
+from vru.transport import manifest
+from vru.transport.errors import SourceError
+from vru.transport.members import read_members
+from vru.transport.model import Asked, Landed, Received
+from vru.transport.names import named
+from vru.transport.sniff import ZIP_MAGIC
+from vru.transport.source import Question, Source, Vintage, ask, changed, joined, vintage
+
+CHUNK_BYTES = 1 << 20
+NO_LINE = "no_manifest_line: manifest.csv does not name this file"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One file as one line of the manifest states it, or as it lies there."""
+
+    path: Path
+    name: str
+    """As stated or given."""
+    line: manifest.Line | None
+    source_url: str
+
+
+def fetch_folder(source: Source, inbox: Path) -> Iterator[Asked]:
+    """One attempt per file and manifest line, by vintage and line; then the files that no line names."""
+    folder = inbox / source.contract.feed
+    where = f"inbox:{source.contract.feed}/"
+    statements: list[Statement] = []
+
+    def work(question: Question) -> Asked:
+        if not folder.is_dir():
+            return question.ends("not_yet", "no_folder: the inbox has no folder of this feed yet")
+        statements.extend(_statements(folder, where))
+        return question.ends("not_yet", "no_files: the inbox folder of this feed is empty")
+
+    asked = ask(Question(where), work)
+    if not statements:
+        yield asked
+    for statement in statements:
+        if (answer := _take(source, statement)) is not None:
+            yield answer
+
+
+def fetch_file(source: Source, path: Path) -> Iterator[Asked]:
+    """One attempt for a single file, or one for each line of the manifest beside it that names it."""
+    where = f"file:{path.name}"
+    lines: list[manifest.Line | None] = []
+
+    def work(question: Question) -> Asked:
+        beside = path.parent / manifest.NAME
+        if beside.is_file():
+            lines.extend(line for line in manifest.read(beside) if line.file == path.name)
+        return question.ends("unchanged")
+
+    asked = ask(Question(where), work)
+    if asked.outcome != "unchanged":
+        yield asked
+        return
+    for statement in _in_order([Statement(path.resolve(), path.name, line, where) for line in lines or [None]]):
+        if (answer := _take(source, statement)) is not None:
+            yield answer
+
+
+def _statements(folder: Path, where: str) -> list[Statement]:
+    """What lies in a folder and what its manifest states. Raises SourceError, OSError."""
+    beside = folder / manifest.NAME
+    lines = manifest.read(beside) if beside.is_file() else []
+    stated = {line.file for line in lines}
+    loose = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.name not in {*stated, manifest.NAME} and not entry.name.startswith(".") and not entry.is_dir()
+    )
+    return [
+        *_in_order([Statement(folder / line.file, line.file, line, f"{where}{line.file}") for line in lines]),
+        *(Statement(folder / name, name, None, f"{where}{name}") for name in loose),
+    ]
+
+
+def _in_order(statements: list[Statement]) -> list[Statement]:
+    """By vintage, then line, unusable lines first; a file with several lines gets an address for each."""
+    times = Counter(statement.source_url for statement in statements)
+    ordered = sorted(
+        statements,
+        key=lambda item: (
+            (item.line.vintage_at if item.line else None) or datetime.min.replace(tzinfo=UTC),
+            item.line.number if item.line else 0,
+        ),
+    )
+    return [
+        replace(item, source_url=f"{item.source_url}#{item.line.vintage_at.isoformat()}")
+        if item.line and item.line.vintage_at and times[item.source_url] > 1
+        else item
+        for item in ordered
+    ]
+
+
+def _take(source: Source, statement: Statement) -> Asked | None:
+    """The attempt; None for a file whose name states a period that was not asked for."""
+    says = named(source.contract, statement.name)
+    if says is not None and not source.wants(says.period_start, says.period_end):
+        return None
+    question = Question(statement.source_url)
+    if says is not None:
+        question = Question(statement.source_url, says.resource, says.partition or "", says.period_start)
+    return ask(question, lambda asked: _receive(source, asked, statement))
+
+
+def _receive(source: Source, question: Question, statement: Statement) -> Asked:
+    line = statement.line
+    if line is not None and line.problem:
+        return question.ends("refused", line.problem)
+    landed, is_zip = _copy(source, statement.path)
+    refusal, warning = _judge(source.contract, line, landed)
+    if is_zip and isinstance(source.contract.transport, Archive) and not refusal:
+        received = read_members(
+            source,
+            landed,
+            source_url=question.source_url,
+            stated=_stated(source, line),
+            manifest_line=line.number if line else None,
+            warning=warning,
+        ).received
+    else:
+        received = (_received(source, question, statement, landed, refusal, warning),)
+    last = source.history.last(question.source_url)
+    # an undated file that lies there unchanged says nothing new; one with a date states that date each time
+    is_silent = line is None and not refusal and last is not None and last.sha256 == landed.sha256
+    return question.ends(
+        "refused" if refusal else changed(last, landed.sha256),
+        refusal,
+        sha256=landed.sha256,
+        size_bytes=landed.size_bytes,
+        last_modified=line.vintage_at.isoformat() if line and line.vintage_at else None,
+        received=() if is_silent else received,
+    )
+
+
+def _received(
+    source: Source,
+    question: Question,
+    statement: Statement,
+    landed: Landed,
+    refusal: str,
+    warning: str,
+) -> Received:
+    line = statement.line
+    says, stated = named(source.contract, statement.name), _stated(source, line)
+    unnamed = "" if says else "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
+    return Received(
+        resource=says.resource if says else None,
+        partition=says.partition if says else None,
+        period_start=says.period_start if says else None,
+        period_end=says.period_end if says else None,
+        sha256=landed.sha256,
+        size_bytes=landed.size_bytes,
+        file_name=statement.name,
+        source_url=question.source_url,
+        vintage_at=stated.at,
+        vintage_source=stated.source,
+        manifest_line=line.number if line else None,
+        manifest_rows=line.rows if line else None,
+        is_whole=True if line and line.sha256 and not refusal else None,
+        warning=joined(stated.warning, warning, unnamed),
+        refusal=refusal,
+    )
+
+
+def _stated(source: Source, line: manifest.Line | None) -> Vintage:
+    return vintage(line.vintage_at if line else None, "manifest", source.now)
+
+
+def _judge(contract: Contract, line: manifest.Line | None, landed: Landed) -> tuple[str, str]:
+    """Why the bytes must be rejected, and what to warn of; both mostly empty."""
+    if line is None:
+        if contract.personal_data:
+            return f"{NO_LINE}; ask the partner to state what it sends", ""
+        return "", f"{NO_LINE}; the time of receipt is its date"
+    if line.sha256 is not None and line.sha256 != landed.sha256:
+        return (
+            f"checksum_mismatch: {manifest.NAME}, line {line.number} states another sha256; "
+            "ask the partner to send the file or its manifest again",
+            "",
+        )
+    return "", ""
+
+
+def _copy(source: Source, path: Path) -> tuple[Landed, bool]:
+    """Land the file, and say whether it is a ZIP. Raises SourceError, OSError."""
+    folder = path.parent.resolve()
+    try:
+        is_inside = path.resolve(strict=True).is_relative_to(folder)
+    except (FileNotFoundError, RuntimeError) as error:
+        raise SourceError("no_such_file: the file is not there; put it there or correct its name") from error
+    # neither a link out of the folder nor a pipe or device is a delivery
+    if not is_inside or not path.is_file():
+        raise SourceError("not_a_file: only a plain file in this folder is read; copy it here", outcome="refused")
+    if not os.access(path, os.R_OK):
+        raise SourceError("not_readable: the file may not be read; mend its permissions")
+    with path.open("rb") as stream, source.landing.receive() as receiver:
+        before = os.fstat(stream.fileno())
+        if before.st_size > source.limits.max_bytes:
+            raise SourceError(
+                f"too_large: more than {source.limits.max_bytes} bytes; if that is right, raise the limit",
+                outcome="refused",
+            )
+        head, size = b"", 0
+        while data := stream.read(CHUNK_BYTES):
+            head = head or data[:4]
+            size += len(data)
+            receiver.write(data)
+        after = os.fstat(stream.fileno())
+        if size != before.st_size or (before.st_size, before.st_mtime_ns) != (
+            after.st_size,
+            after.st_mtime_ns,
+        ):
+            raise SourceError(
+                "changing: the file changed while it was read; wait until it is complete", is_retryable=True
+            )
+        return receiver.commit(), head.startswith(ZIP_MAGIC)

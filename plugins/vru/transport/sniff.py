@@ -1,0 +1,35 @@
+"""Tells error and login pages from data by their first bytes; what the server calls them does not count."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Literal
+
+Due = Literal["csv", "geojson", "zip", "json"]
+
+HEAD_BYTES = 1024
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_MARKUP = re.compile(rb"<(!doctype\s+html|html|head|body|script|title)\b", re.IGNORECASE)
+
+
+def refusal(head: bytes, due: frozenset[Due]) -> str:
+    """Why bytes that start like this are not what is due, as `code: sentence`; '' if they may be.
+
+    `head` is up to HEAD_BYTES bytes. An empty answer is not judged here: the parser says what is missing.
+    """
+    is_zip = head.startswith(ZIP_MAGIC)
+    if not head or (is_zip and "zip" in due):
+        return ""
+    # without NUL bytes, UTF-16 reads like ASCII
+    text = head.removeprefix(codecs.BOM_UTF8).replace(b"\0", b"").lstrip(b"\xff\xfe\x1e \t\r\n")
+    if _MARKUP.search(text):
+        return "html_page: the partner answered with a web page instead of data; open its address"
+    if text.startswith(b"<"):
+        return "xml_page: the partner answered with XML instead of data; open its address"
+    is_json = text.startswith((b"{", b"["))
+    if is_json and not due & {"json", "geojson"}:
+        return "json_error: the partner answered with JSON instead of data; read it in the landed file"
+    if "zip" in due and len(due) == 1 and not is_zip:
+        return "not_a_zip: the partner's answer is no ZIP archive; look at the landed file"
+    return ""

@@ -1,0 +1,81 @@
+"""What a person decides about a batch: who, when and why is kept beside it."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import connection as Connection
+
+from vru.warehouse import ledger
+from vru.warehouse.engine import raw_connection
+
+
+class DecisionError(ValueError):
+    """A decision that does not fit the state of the batch. The message says which state that is."""
+
+
+def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
+    """Admit a held batch, or lift a withheld column. Raises DecisionError."""
+    connection = raw_connection("loader", name="release")
+    try:
+        with connection:
+            state = _locked(connection, batch_id, reason)
+            with connection.cursor() as cursor:
+                if column is None:
+                    if state.status != "held":
+                        raise DecisionError(f"batch {batch_id} is {state.status}; only a held batch can be released")
+                    cursor.execute(
+                        "update ops.batch set status = 'admitted', admitted_at = clock_timestamp(), "
+                        "rows_admitted = rows_parsed - rows_quarantined where batch_id = %s",
+                        (batch_id,),
+                    )
+                    _decide(connection, batch_id, "release", None, reason, decided_by)
+                else:
+                    cursor.execute(
+                        "update ops.withheld_column set lifted_at = clock_timestamp() "
+                        "where batch_id = %s and column_name = %s and lifted_at is null",
+                        (batch_id, column),
+                    )
+                    if not cursor.rowcount:
+                        raise DecisionError(f"batch {batch_id}: column '{column}' is not withheld")
+                    _decide(connection, batch_id, "release_column", column, reason, decided_by)
+    finally:
+        connection.close()
+
+
+def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
+    """Take an admitted batch back. Raises DecisionError."""
+    connection = raw_connection("loader", name="withdraw")
+    try:
+        with connection:
+            state = _locked(connection, batch_id, reason)
+            if state.status != "admitted":
+                raise DecisionError(f"batch {batch_id} is {state.status}; only an admitted batch can be withdrawn")
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "update ops.batch set status = 'withdrawn', withdrawn_at = clock_timestamp() where batch_id = %s",
+                    (batch_id,),
+                )
+            _decide(connection, batch_id, "withdraw", None, reason, decided_by)
+    finally:
+        connection.close()
+
+
+def _locked(connection: Connection, batch_id: int, reason: str) -> ledger.BatchState:
+    if not reason.strip():
+        raise DecisionError("give the reason with --reason; it is kept beside the batch")
+    with connection.cursor() as cursor:
+        cursor.execute("select 1 from ops.batch where batch_id = %s for update", (batch_id,))
+    state = ledger.batch(connection, batch_id)
+    if state is None:
+        raise DecisionError(f"no batch {batch_id}; `vru batches` lists them")
+    return state
+
+
+def _decide(
+    connection: Connection, batch_id: int, decision: str, column: str | None, reason: str, decided_by: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.decision (batch_id, decision, column_name, reason, decided_by) "
+            "values (%s, %s, %s, %s, %s)",
+            (batch_id, decision, column, reason.strip(), decided_by),
+        )

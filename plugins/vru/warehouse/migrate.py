@@ -1,0 +1,116 @@
+"""Brings a database to the present: numbered SQL files once each, then what the contracts declare."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from vru.contracts import Contract, load_contracts
+from vru.warehouse.engine import raw_connection
+from vru.warehouse.raw_tables import sync_raw_tables
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATION_LOCK = 7_656_001
+"""Advisory lock, so that two processes that start at once do not both migrate."""
+
+
+class MigrationError(Exception):
+    """A migration that was applied has since been changed. Migrations are never edited: add the next one."""
+
+
+def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
+    """Apply what is new and make feeds, resources and raw tables as the contracts say; names of files applied.
+
+    Raises MigrationError, ContractError and database errors; either everything is applied or nothing is.
+    """
+    contracts = load_contracts() if contracts is None else contracts
+    connection = raw_connection("migrator")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            applied = _apply_files(connection)
+            _sync_contracts(connection, contracts)
+            sync_raw_tables(connection, contracts)
+        return applied
+    finally:
+        connection.close()
+
+
+def _apply_files(connection: Connection) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("create schema if not exists ops")
+        cursor.execute(
+            "create table if not exists ops.migration "
+            "(file_name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
+        )
+        cursor.execute("select file_name, sha256 from ops.migration")
+        done = dict(cursor.fetchall())
+        new = []
+        for path in sorted(MIGRATIONS.glob("*.sql")):
+            text = path.read_text(encoding="utf-8")
+            sha256 = hashlib.sha256(text.encode()).hexdigest()
+            if path.name not in done:
+                cursor.execute(text)
+                cursor.execute("insert into ops.migration (file_name, sha256) values (%s, %s)", (path.name, sha256))
+                new.append(path.name)
+            elif done[path.name] != sha256:
+                raise MigrationError(
+                    f"migrations/{path.name} was changed after it was applied to this database; put it back and "
+                    "write the change as a new file with the next number"
+                )
+    return new
+
+
+def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -> None:
+    """Feeds and resources as the contracts declare them; a feed whose contract is gone keeps its ledger."""
+    feeds, resources = [], []
+    for c in contracts.values():
+        feeds.append(
+            (c.feed, c.title, c.publisher, c.owner, c.licence, c.attribution, c.homepage, c.contract_version,
+             c.fingerprint, c.cadence_days, c.due_lag_days, c.tolerance_pct, c.row_is_person, c.personal_data)
+        )  # fmt: skip
+        for r in c.resources:
+            resources.append(
+                (c.feed, r.name, c.raw_table(r.name), r.delivery, r.grain, r.unit_column, r.rolling_window,
+                 [w.column for w in r.withholdable], [x.name for x in r.columns if x.mandatory], list(r.key))
+            )  # fmt: skip
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            """
+            insert into ops.feed (
+                feed, title, publisher, owner, licence, attribution, homepage, contract_version, fingerprint,
+                cadence_days, due_lag_days, tolerance_pct, row_is_person, personal_data
+            ) values %s
+            on conflict (feed) do update set
+                title = excluded.title, publisher = excluded.publisher, owner = excluded.owner,
+                licence = excluded.licence, attribution = excluded.attribution, homepage = excluded.homepage,
+                contract_version = excluded.contract_version, fingerprint = excluded.fingerprint,
+                cadence_days = excluded.cadence_days, due_lag_days = excluded.due_lag_days,
+                tolerance_pct = excluded.tolerance_pct, row_is_person = excluded.row_is_person,
+                personal_data = excluded.personal_data
+            where row(ops.feed.*) is distinct from row(excluded.*)
+            """,
+            feeds,
+        )
+        execute_values(
+            cursor,
+            """
+            insert into ops.resource (
+                feed, resource, raw_table, delivery_mode, grain, unit_column, is_rolling_window,
+                withholdable_columns, mandatory_columns, replace_key
+            ) values %s
+            on conflict (feed, resource) do update set
+                raw_table = excluded.raw_table, delivery_mode = excluded.delivery_mode, grain = excluded.grain,
+                unit_column = excluded.unit_column, is_rolling_window = excluded.is_rolling_window,
+                withholdable_columns = excluded.withholdable_columns,
+                mandatory_columns = excluded.mandatory_columns, replace_key = excluded.replace_key
+            where row(ops.resource.*) is distinct from row(excluded.*)
+            """,
+            resources,
+            template="(%s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::text[])",
+        )

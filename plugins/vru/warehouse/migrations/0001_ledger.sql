@@ -1,0 +1,256 @@
+-- Schemas, and the ledger of what was received: attempts, deliveries, batches.
+
+create schema raw;
+create schema quarantine;
+create schema if not exists ops;
+create schema publish;
+
+-- One row is a feed, as its contract describes it now.
+create table ops.feed (
+    feed              text primary key,
+    title             text not null,
+    publisher         text not null,
+    owner             text not null,
+    licence           text not null,
+    attribution       text not null,
+    homepage          text not null,
+    contract_version  integer not null,
+    fingerprint       text not null,
+    cadence_days      integer not null,
+    due_lag_days      integer not null,
+    tolerance_pct     numeric not null,
+    row_is_person     boolean not null,
+    personal_data     boolean not null
+);
+
+-- One row is a resource of a feed: files of one shape, rows in one raw table.
+create table ops.resource (
+    feed                  text not null references ops.feed,
+    resource              text not null,
+    raw_table             text not null,
+    delivery_mode         text not null check (delivery_mode in ('snapshot', 'period', 'append', 'upsert')),
+    grain                 text not null check (grain in ('none', 'day', 'month', 'quarter', 'year')),
+    unit_column           text,
+    is_rolling_window     boolean not null,
+    withholdable_columns  text[] not null default '{}',
+    mandatory_columns     text[] not null default '{}',
+    replace_key           text[] not null default '{}',
+    primary key (feed, resource)
+);
+
+-- One row is some bytes that a partner sent, kept under their sha256. A member of an archive stays inside it.
+create table ops.landed_file (
+    sha256            text primary key check (sha256 ~ '^[0-9a-f]{64}$'),
+    size_bytes        bigint not null,
+    container_sha256  text references ops.landed_file,
+    member_name       text,
+    landed_at         timestamptz not null default now(),
+    check ((container_sha256 is null) = (member_name is null))
+);
+
+-- One row is one time that we asked a source.
+create table ops.attempt (
+    attempt_id    bigint generated always as identity primary key,
+    feed          text not null references ops.feed,
+    resource      text not null,
+    partition     text not null default '',
+    period_start  date,
+    source_url    text not null,
+    started_at    timestamptz not null,
+    finished_at   timestamptz not null,
+    outcome       text not null check (outcome in ('new', 'unchanged', 'not_modified', 'not_yet', 'refused', 'failed')),
+    sha256        text,
+    size_bytes    bigint,
+    etag          text,
+    last_modified text,
+    reason        text not null default ''
+);
+create index on ops.attempt (feed, attempt_id desc);
+create index on ops.attempt (source_url, attempt_id desc);
+
+-- A content is these bytes for this feed, resource, partition and period, as far as file name, manifest or request
+-- state them: `content_key` is 'partition|period_start', each part empty where nothing states it, and ends in
+-- '|refused' where the bytes are not those that the partner announced. What is not
+-- stated is read from the content itself, so it is a property of the parse and stands on the batch.
+
+-- One row is a partner's statement: this content is how things stood at vintage_at. Partition and period are
+-- filled in when the content is parsed, where nothing states them.
+create table ops.delivery (
+    delivery_id      bigint generated always as identity primary key,
+    feed             text not null references ops.feed,
+    resource         text not null,
+    partition        text not null default '',
+    period_start     date,
+    period_end       date,
+    sha256           text not null references ops.landed_file,
+    vintage_at       timestamptz not null,
+    vintage_source   text not null check (vintage_source in ('manifest', 'catalogue', 'last_modified', 'received')),
+    received_at      timestamptz not null default clock_timestamp(),
+    manifest_line    integer,
+    manifest_rows    bigint,
+    is_whole         boolean,
+    source_url       text not null,
+    file_name        text not null,
+    size_bytes       bigint not null,
+    warning          text not null default '',
+    refusal          text not null default '',
+    check (vintage_at <= received_at),
+    content_key      text not null default '|',
+    check (period_start <= period_end),
+    unique (feed, resource, content_key, sha256, vintage_at)
+);
+create index on ops.delivery (sha256);
+
+-- One row is one content, parsed once under one contract version.
+create table ops.batch (
+    batch_id          bigint generated always as identity primary key,
+    feed              text not null references ops.feed,
+    resource          text not null,
+    partition         text not null default '',
+    period_start      date,
+    period_end        date,
+    sha256            text not null references ops.landed_file,
+    contract_version  integer not null,
+    status            text not null check (status in ('parsed', 'admitted', 'held', 'rejected', 'withdrawn')),
+    reason            text not null default '',
+    file_name         text not null,
+    parsed_at         timestamptz not null default clock_timestamp(),
+    audited_at        timestamptz,
+    admitted_at       timestamptz,
+    withdrawn_at      timestamptz,
+    rows_parsed       bigint not null default 0,
+    rows_admitted     bigint not null default 0,
+    rows_quarantined  bigint not null default 0,
+    mandatory_cells   bigint not null default 0,
+    blank_cells       bigint not null default 0,
+    headers           text[] not null default '{}',
+    warnings          text[] not null default '{}',
+    content_key       text not null default '|',
+    check ((status in ('admitted', 'withdrawn')) = (admitted_at is not null)),
+    check ((status = 'withdrawn') = (withdrawn_at is not null)),
+    unique (feed, resource, content_key, sha256, contract_version)
+);
+create index on ops.batch (sha256);
+create index on ops.batch (feed, resource, partition);
+
+-- One row is a column of an admitted batch that no measure may use.
+create table ops.withheld_column (
+    batch_id     bigint not null references ops.batch,
+    column_name  text not null,
+    check_id     text not null,
+    reason       text not null,
+    withheld_at  timestamptz not null default clock_timestamp(),
+    lifted_at    timestamptz,
+    primary key (batch_id, column_name, withheld_at)
+);
+
+-- One row is a decision that a person took about a batch.
+create table ops.decision (
+    decision_id  bigint generated always as identity primary key,
+    batch_id     bigint not null references ops.batch,
+    decision     text not null check (decision in ('release', 'release_column', 'withdraw')),
+    column_name  text,
+    reason       text not null check (length(trim(reason)) > 0),
+    decided_by   text not null,
+    decided_at   timestamptz not null default clock_timestamp()
+);
+
+-- One row is one replace key that a batch of an upsert feed holds.
+create table ops.batch_key (
+    batch_id      bigint not null references ops.batch,
+    replace_key   text not null,
+    is_withdrawn  boolean not null default false,
+    primary key (batch_id, replace_key)
+);
+
+-- One row is the outcome of one check on one batch or one build. It never holds a value of the data.
+create table ops.check_result (
+    check_result_id   bigint generated always as identity primary key,
+    batch_id          bigint references ops.batch,
+    build_id          bigint,
+    suite             text not null,
+    check_id          text not null,
+    check_type        text not null,
+    column_name       text,
+    severity          text not null check (severity in ('critical', 'warning', 'withhold')),
+    reason            text not null,
+    is_success        boolean not null,
+    element_count     bigint,
+    unexpected_count  bigint,
+    detail            text not null default '',
+    checked_at        timestamptz not null default clock_timestamp(),
+    check ((batch_id is null) <> (build_id is null))
+);
+create index on ops.check_result (batch_id);
+create index on ops.check_result (build_id);
+
+-- One row is one reason why one row of a file stands in quarantine; the row itself is in `record`.
+create table quarantine.row (
+    batch_id        bigint not null references ops.batch,
+    line_number     bigint not null,
+    column_name     text not null default '',
+    check_id        text not null,
+    stage           text not null check (stage in ('parse', 'audit')),
+    reason          text not null,
+    record          jsonb not null,
+    quarantined_at  timestamptz not null default clock_timestamp(),
+    primary key (batch_id, line_number, column_name, check_id)
+);
+
+-- One row is a cell that was made null because its value is unknown to the contract; the row still counts.
+create table quarantine.cell (
+    batch_id        bigint not null references ops.batch,
+    line_number     bigint not null,
+    column_name     text not null,
+    check_id        text not null,
+    reason          text not null,
+    received_value  text not null,
+    primary key (batch_id, line_number, column_name)
+);
+
+-- One row is one attempt to build a schema of marts.
+create table ops.build (
+    build_id        bigint generated always as identity primary key,
+    schema_name     text not null,
+    status          text not null check (status in ('running', 'failed', 'swapped', 'built')),
+    known_at        timestamptz,
+    admitted_at     timestamptz,
+    fingerprint     text not null,
+    is_full         boolean not null default false,
+    unit_count      integer not null default 0,
+    started_at      timestamptz not null default clock_timestamp(),
+    finished_at     timestamptz,
+    reason          text not null default ''
+);
+
+-- One row is the outcome of one dbt node in one build.
+create table ops.model_run (
+    build_id     bigint not null references ops.build,
+    node         text not null,
+    status       text not null,
+    seconds      numeric not null,
+    row_count    bigint,
+    message      text not null default '',
+    primary key (build_id, node)
+);
+
+-- One row is a piece of work that only one process may do at a time.
+create table ops.lease (
+    name          text primary key,
+    owner         text not null,
+    taken_at      timestamptz not null,
+    heartbeat_at  timestamptz not null
+);
+
+-- One row is a report that was written.
+create table ops.report (
+    report_id    bigint generated always as identity primary key,
+    kind         text not null,
+    month        date not null,
+    known_at     timestamptz,
+    admitted_at  timestamptz,
+    build_id     bigint,
+    file_name    text not null,
+    sha256       text not null,
+    written_at   timestamptz not null default clock_timestamp()
+);

@@ -1,0 +1,58 @@
+-- Who may do what. Roles are made by `vru.warehouse.roles`; nobody but these has any right.
+
+revoke all on all functions in schema ops from public;
+
+grant usage on schema raw to loader, checker, transformer;
+grant usage on schema quarantine to loader, checker;
+grant usage on schema ops to loader, checker, transformer, publisher, analyst, analyst_restricted;
+grant usage on schema publish to publisher, analyst, analyst_restricted, report_reader;
+grant create on schema publish to publisher;
+
+alter default privileges in schema raw grant select on tables to checker, transformer;
+alter default privileges in schema raw grant select, insert, delete on tables to loader;
+
+grant select, insert on all tables in schema quarantine to loader;
+grant delete on all tables in schema quarantine to loader;
+grant select on all tables in schema quarantine to checker;
+
+grant select, insert, update, delete on all tables in schema ops to loader;
+grant select on all tables in schema ops to checker, transformer, publisher;
+grant insert on ops.check_result to checker;
+grant insert, update on ops.build, ops.model_run to transformer;
+grant insert, update, delete on ops.lease to transformer;
+grant insert on ops.check_result to transformer;
+grant insert on ops.report to publisher;
+grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
+
+-- What an analyst may see of the ledger: no values, no rows, no file of a restricted feed.
+create view ops.v_feed as
+    select feed, title, publisher, owner, licence, attribution, homepage, contract_version, cadence_days from ops.feed;
+create view ops.v_batch as
+    select
+        batch_id, feed, resource, partition, period_start, period_end, status, reason, file_name, sha256,
+        contract_version, parsed_at, admitted_at, withdrawn_at, rows_parsed, rows_admitted, rows_quarantined
+    from ops.batch;
+create view ops.v_delivery as
+    select
+        delivery_id, feed, resource, partition, period_start, period_end, sha256, vintage_at, vintage_source,
+        received_at, source_url, file_name, size_bytes
+    from ops.delivery;
+create view ops.v_attempt as
+    select attempt_id, feed, resource, partition, started_at, finished_at, outcome, size_bytes, reason from ops.attempt;
+create view ops.v_check_result as
+    select
+        batch_id, build_id, suite, check_id, check_type, column_name, severity, reason, is_success, element_count,
+        unexpected_count, checked_at
+    from ops.check_result;
+create view ops.v_withheld_column as
+    select batch_id, column_name, check_id, reason, withheld_at, lifted_at from ops.withheld_column;
+create view ops.v_quarantine as
+    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.column_name, q.check_id, q.reason
+    from quarantine.row q join ops.batch b using (batch_id);
+create view ops.v_build as
+    select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
+    from ops.build;
+grant select on
+    ops.v_feed, ops.v_batch, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
+    ops.v_quarantine, ops.v_build
+to analyst, analyst_restricted, publisher;

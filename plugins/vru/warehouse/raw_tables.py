@@ -1,0 +1,114 @@
+"""The raw tables, made as the contracts declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from vru.contracts.model import Column, Contract, Resource
+
+_SYSTEM = (
+    ("batch_id", "bigint not null", "Batch to which the row belongs (ops.batch)."),
+    (
+        "line_number",
+        "bigint not null",
+        "Physical line on which the record starts, the header being line 1; for GeoJSON the ordinal of the feature.",
+    ),
+)
+
+
+class RawTableError(Exception):
+    """A raw table that stands cannot take what the contract declares now."""
+
+
+def sync_raw_tables(connection: Connection, contracts: Mapping[str, Contract]) -> list[str]:
+    """Make missing raw tables and add missing columns, in the caller's transaction; names of the tables changed.
+
+    Nothing is ever dropped: rows of older contract versions stay as they are. Comments always follow the
+    contract. Raises RawTableError if a column stands there with another type.
+    """
+    changed = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+            from pg_attribute a
+            join pg_class c on c.oid = a.attrelid
+            where c.relnamespace = 'raw'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+            """
+        )
+        standing: dict[str, dict[str, str]] = {}
+        for table, column, kind in cursor.fetchall():
+            standing.setdefault(table, {})[column] = kind
+    for contract in contracts.values():
+        for resource in contract.resources:
+            if _sync(connection, contract, resource, standing.get(contract.raw_table(resource.name))):
+                changed.append(contract.raw_table(resource.name))
+    return changed
+
+
+def raw_columns(resource: Resource) -> list[tuple[str, str, str]]:
+    """Name, SQL type and description of every column of the resource's raw table, in order."""
+    columns = list(_SYSTEM)
+    for column in resource.columns:
+        columns.append((column.name, column.sql_type, column.description))
+        if column.source_name:
+            columns.append((column.source_name, "text", _as_received(column)))
+    return columns
+
+
+def _as_received(column: Column) -> str:
+    return f"The cell of {column.name} as received, untrimmed."
+
+
+def _sync(connection: Connection, contract: Contract, resource: Resource, standing: dict[str, str] | None) -> bool:
+    name = contract.raw_table(resource.name)
+    table = sql.Identifier("raw", name)
+    columns = raw_columns(resource)
+    with connection.cursor() as cursor:
+        if standing is None:
+            definitions = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(kind)) for c, kind, _ in columns]
+            cursor.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
+            cursor.execute(sql.SQL("create index on {} (batch_id)").format(table))
+            missing = columns
+        else:
+            missing = [c for c in columns if c[0] not in standing]
+            for column, kind, _ in columns:
+                if column in standing and standing[column] not in (
+                    wanted := kind.removesuffix(" not null"),
+                    _long(wanted),
+                ):
+                    raise RawTableError(
+                        f"raw.{name}, column {column}: the contract of {contract.feed} says {wanted}, the table has "
+                        f"{standing[column]}; give the column a new name in the contract; old rows stay as they are"
+                    )
+            for column, kind, _ in missing:
+                cursor.execute(
+                    sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(column), sql.SQL(kind))
+                )
+        _comment(connection, table, contract, resource, columns)
+    return bool(missing)
+
+
+def _long(kind: str) -> str:
+    """PostgreSQL's own name of a type."""
+    return {"timestamptz": "timestamp with time zone"}.get(kind, kind)
+
+
+def _comment(
+    connection: Connection,
+    table: sql.Identifier,
+    contract: Contract,
+    resource: Resource,
+    columns: list[tuple[str, str, str]],
+) -> None:
+    text = f"{contract.title}: {resource.description} One row is a record of a file, as received; see ops.batch."
+    statements = [sql.SQL("comment on table {} is {}").format(table, sql.Literal(text))]
+    for column, _, description in columns:
+        statements.append(
+            sql.SQL("comment on column {}.{} is {}").format(table, sql.Identifier(column), sql.Literal(description))
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("; ").join(statements))

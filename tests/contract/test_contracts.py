@@ -1,0 +1,83 @@
+"""The feed contracts: valid, in step with their versions, and one slug for each feed everywhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vru.contracts import ContractError, load_contract, load_contracts
+from vru.settings import CHECKOUT
+
+VERSIONS = Path(__file__).with_name("contract_versions.yml")
+
+
+def test_a_contract_that_reads_differently_has_a_new_version() -> None:
+    known = yaml.safe_load(VERSIONS.read_text(encoding="utf-8"))
+    for feed, contract in load_contracts().items():
+        versions = known.get(feed, {})
+        assert contract.contract_version in versions, (
+            f"{feed}: note version {contract.contract_version} in {VERSIONS.name} with fingerprint "
+            f"{contract.fingerprint}"
+        )
+        assert versions[contract.contract_version] == contract.fingerprint, (
+            f"{feed}: the contract reads the same bytes differently now; raise contract_version to "
+            f"{contract.contract_version + 1} and note it in {VERSIONS.name} with {contract.fingerprint}"
+        )
+        assert contract.contract_version == max(versions)
+
+
+def test_words_do_not_change_the_fingerprint_and_spellings_do(tmp_path: Path) -> None:
+    before = load_contract("mps_homicide_victims").fingerprint
+    shutil.copytree(CHECKOUT / "feeds", tmp_path / "feeds")
+    path = tmp_path / "feeds" / "mps_homicide_victims.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("Method of killing.", "How the victim was killed."), encoding="utf-8")
+    assert load_contract("mps_homicide_victims", path.parent).fingerprint == before
+    path.write_text(text.replace("Shooting: []", "Shooting: [Firearm]"), encoding="utf-8")
+    assert load_contract("mps_homicide_victims", path.parent).fingerprint != before
+
+
+@pytest.mark.parametrize("feed", sorted(load_contracts()))
+def test_one_slug_everywhere(feed: str) -> None:
+    contract = load_contract(feed)
+    assert (CHECKOUT / "expectations" / "raw" / f"{feed}.yml").is_file()
+    models = {path.stem for path in (CHECKOUT / "dbt_project" / "models" / "staging").rglob("*.sql")}
+    for resource in contract.resources:
+        assert f"stg_{contract.raw_table(resource.name)}" in models
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("schedule:", "scedule:"), ["mps_homicide_victims.yml", "scedule", "remove it or correct the spelling"]),
+        (("    delivery: snapshot\n", ""), ["resources.victims.delivery", "add it"]),
+        (
+            ("unit_column: recorded_month", "unit_column: month"),
+            ["resources.victims", "'month' is not among the columns"],
+        ),
+        (('formats: ["%b %Y"', 'formats: []\n        null_markers: ["%b %Y"'), ["recorded_month", "needs 'formats'"]),
+        (("values_from: borough", "values_from: burough"), ["values_from", "values/burough.yml"]),
+        (("tolerance_pct: 0", "tolerance_pct: 1"), ["tolerance_pct", "must be 0"]),
+        (("feed: mps_homicide_victims", "feed: victims"), ["key feed", "mps_homicide_victims"]),
+        (("aliases: [Sex]", "aliases: [Age Group]"), ["claimed by both 'age_group' and 'sex'"]),
+        (("resources:", "resources: ]"), ["line", "not YAML"]),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_mend(tmp_path: Path, change: tuple[str, str], words: list[str]) -> None:
+    shutil.copytree(CHECKOUT / "feeds", tmp_path / "feeds")
+    path = tmp_path / "feeds" / "mps_homicide_victims.yml"
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(change[0], change[1], 1), encoding="utf-8")
+    with pytest.raises(ContractError) as raised:
+        load_contract("mps_homicide_victims", path.parent)
+    for word in ["mps_homicide_victims.yml", *words]:
+        assert word in str(raised.value)
+
+
+def test_an_unknown_feed_is_told_with_the_known_ones() -> None:
+    with pytest.raises(ContractError, match="police_uk_street"):
+        load_contract("police_uk_stret")

@@ -1,0 +1,299 @@
+"""Structure of delimited text: cells and line numbers are exact, whatever stands in the cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.parsing.conftest import Parse, Result, contract
+from vru.parsing import Unreadable, csv_reader, csv_structure, read
+
+CELL = st.text(
+    st.one_of(st.sampled_from('a,"\n\r \té£‑'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")),
+    max_size=6,
+)
+
+
+def texts(width: int) -> Any:
+    """A contract of text columns c0, c1, …"""
+    return contract([{"name": f"c{i}"} for i in range(width)])
+
+
+def written(rows: list[list[str]], terminator: str, quoting: int) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator=terminator, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
+    width = data.draw(st.integers(2, 4))
+    rows = data.draw(st.lists(st.lists(CELL, min_size=width, max_size=width), min_size=1, max_size=12))
+    terminator = data.draw(st.sampled_from(["\n", "\r\n"]))
+    quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    if any("\r" in cell for row in rows for cell in row):
+        quoting = csv.QUOTE_ALL  # with LF as line end csv.writer leaves a CR unquoted, which no reader can tell from CR LF
+    header = [f"c{i}" for i in range(width)]
+    text = written([header, *rows], terminator, quoting)
+    block, chunk = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 5))
+    if data.draw(st.booleans()):
+        text = text.removesuffix(terminator)
+    under = texts(width)
+    got = Result(read(under, "rows", io.BytesIO(text.encode()), file_name="f", block_bytes=block, chunk_rows=chunk))
+
+    expected, refused, line = {}, [], 1 + written([header], terminator, quoting).count("\n")
+    for row in rows:
+        if any(cell.strip() for cell in row):
+            expected[line] = [cell if cell.strip() else None for cell in row]
+        else:
+            refused.append((line, "", "blank_row"))
+        line += written([row], terminator, quoting).count("\n")
+    assert {row.pop("line_number"): list(row.values()) for row in got.rows} == expected
+    assert got.codes == refused
+    assert got.reading.has_final_newline == text.endswith("\n")
+
+
+@pytest.mark.parametrize("inner", ["one\ntwo", "one\r\ntwo", "one\rtwo", "one\n\ntwo", "\n\n\n\n", "a,b\nc,d\n"])
+def test_newlines_inside_quotes_are_kept_and_counted(parse: Parse, inner: str) -> None:
+    got = parse(f'c0,c1,c2\nx,"{inner}",y\nz,,w\n', texts(3))
+    assert [row["c1"] for row in got.rows] == [inner if inner.strip() else None, None]
+    assert [row["line_number"] for row in got.rows] == [2, 3 + inner.count("\n")]
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ('"a,b,c\nd,e,f\n', 2),
+        ('a,b,c\nd,"e,f\n', 3),
+        ("a,b,c\nd,e,f\n" * 3 + 'g,h,"', 8),
+        ('a,5" knife,c\nd,e,f\n', 2),
+        ('a,b,c\nd,"e"x,f\n', 3),
+        ('a,b,c\nd, "e",f\n', 3),
+        ('a,b,c\n"d"\r,e,f\n', 3),
+        ('a,5" knife,c\nd,5" knife,f\n', 2),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_a_quote_out_of_place_refuses_the_file(parse: Parse, body: str, line: int, block: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1,c2\n" + body, texts(3), block_bytes=block)
+    assert (caught.value.code, caught.value.line) == ("bad_quote", line)
+
+
+def test_a_quoted_cell_that_swallows_records_refuses_the_file(parse: Parse) -> None:
+    lines = ["c0,c1,c2,c3,c4"] + [f"{i},b,c,d,e" for i in range(100)]
+    lines[10] = '9,"b,c,d,e'
+    lines[60] = '59,b,c,d",e'
+    with pytest.raises(Unreadable) as caught:
+        parse("\n".join(lines) + "\n", texts(5))
+    assert caught.value.code == "bad_quote"
+    assert caught.value.line == 11
+
+
+def test_ragged_rows_go_to_quarantine_with_their_line(parse: Parse) -> None:
+    got = parse('c0,c1\na,b\nshort\n"x\ny",b,extra\n\nc,d\n', texts(2))
+    assert got.codes == [(3, "", "too_few_cells"), (4, "", "too_many_cells"), (6, "", "blank_row")]
+    assert [r.record for r in got.rejects] == [
+        {"c0": "short", "c1": ""},
+        {"c0": "x\ny", "c1": "b", "cell_3": "extra"},
+        {},
+    ]
+    assert [row["line_number"] for row in got.rows] == [2, 7]
+
+
+def test_a_trailing_comma_on_every_row_rejects_every_row(parse: Parse) -> None:
+    got = parse("c0,c1\n" + "a,b,\n" * 7, texts(2))
+    assert got.codes == [(line, "", "too_many_cells") for line in range(2, 9)]
+
+
+def test_cells_beyond_the_header_are_not_kept_where_unknown_columns_are(parse: Parse) -> None:
+    got = parse("c0,secret,c1\na,s,b,t\nc,d,e\n", texts(2))
+    assert got.rejects[0].record == {"c0": "a", "c1": "b"}
+
+
+@pytest.mark.parametrize("block", [1, 12, 1 << 20])
+@pytest.mark.parametrize("tail", ["Source: the police\n", "\nSource: the police\n", "Source\nNote\n", "a\n\n\n"])
+def test_short_lines_after_the_last_record_refuse_the_file(parse: Parse, tail: str, block: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1\na,b\n" + tail, texts(2), block_bytes=block)
+    assert caught.value.code == "footnote"
+    assert caught.value.line == 3 + tail.startswith("\n")
+
+
+def test_a_last_record_without_newline_and_cells_was_cut(parse: Parse) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1\na,b\nc", texts(2))
+    assert (caught.value.code, caught.value.line) == ("cut_short", 3)
+
+
+def test_short_rows_before_any_full_one_are_rows(parse: Parse) -> None:
+    assert parse("c0,c1\na\nb\n", texts(2)).codes == [(2, "", "too_few_cells"), (3, "", "too_few_cells")]
+
+
+def test_blank_lines_at_the_end_are_named_in_a_warning(parse: Parse) -> None:
+    got = parse("c0,c1\na,b\n\n\n", texts(2))
+    assert got.codes == []
+    assert got.reading.rows_parsed == 1
+    assert got.reading.warnings == ["2 blank line(s) at the end of the file were left out"]
+
+
+def test_very_many_short_rows_do_not_pile_up(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_reader, "MAX_WAITING", 5)
+    got = parse("c0,c1\n" + "a\n" * 12 + "b,c\n", texts(2), chunk_rows=4)
+    assert len(got.rejects) == 12
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1\nb,c\n" + "a\n" * 12, texts(2))
+    assert caught.value.code == "footnote"
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x1a", "\x0b", "\x7f", "\x1b"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_control_character_rejects_its_row(parse: Parse, control: str, quote: str) -> None:
+    got = parse(f"c0,c1\na,b\nc,{quote}d{control}e{quote}\nf,g\n", texts(2))
+    assert got.codes == [(3, "c1", "control_character")]
+    assert got.rejects[0].record == {"c0": "c", "c1": f"d{control}e"}
+    assert len(got.rows) == 2
+
+
+def test_a_lone_carriage_return_outside_quotes_is_a_control_character(parse: Parse) -> None:
+    assert parse("c0,c1\na\rx,b\nc,d\n", texts(2)).codes == [(2, "", "control_character")]
+
+
+def test_tabs_are_kept(parse: Parse) -> None:
+    assert parse("c0,c1\na\tb,c\n", texts(2)).rows[0]["c0"] == "a\tb"
+
+
+@pytest.mark.parametrize("start", ["\ufeff", '\ufeff"'])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_one_byte_order_mark_is_removed(parse: Parse, start: str, end: str) -> None:
+    quote = start[1:]
+    got = parse(f"{start}c0{quote},c1{end}a,b{end}", texts(2))
+    assert got.rows == [{"line_number": 2, "c0": "a", "c1": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        ("\ufeff\ufeffc0,c1\na,b\n", "second_bom", 1),
+        ("c0,c1\n\ufeffa,b\n", "bom_in_file", 2),
+        ("c0,c1\na,b\n\ufeffc0,c1\n", "bom_in_file", 3),
+    ],
+)
+def test_other_byte_order_marks_refuse_the_file(parse: Parse, content: str, code: str, line: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(content, texts(2))
+    assert (caught.value.code, caught.value.line) == (code, line)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        ("c0,c1\na,£\n".encode("cp1252"), "not_utf8", 2),
+        ("c0,c1\na,é\nb,é\n".encode().replace(b"b,\xc3\xa9", b"b,\xe9"), "not_utf8", 3),
+        ("c0,c1\na,é".encode()[:-1], "not_utf8", 2),
+        ("£0,c1\na,b\n".encode("latin-1"), "not_utf8", 1),
+        ("c0,c1\na,b\n".encode("utf-16"), "utf_16", 1),
+        ("c0,c1\na,b\n".encode("utf-16-be"), "utf_16", 1),
+    ],
+)
+def test_other_encodings_refuse_the_file(parse: Parse, content: bytes, code: str, line: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(content, texts(2))
+    assert (caught.value.code, caught.value.line) == (code, line)
+
+
+def test_the_declared_encoding_is_used(parse: Parse) -> None:
+    under = contract([{"name": "c0"}, {"name": "c1"}], formats=[{"kind": "csv", "encoding": "cp1252"}])
+    assert parse("c0,c1\n£,—\n".encode("cp1252"), under).rows[0] == {"line_number": 2, "c0": "£", "c1": "—"}
+    with pytest.raises(Unreadable) as caught:
+        parse(b"c0,c1\na,b\n\x81,b\n", under)
+    assert (caught.value.code, caught.value.line) == ("wrong_encoding", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("", "empty_file"),
+        ("\n\n\n", "empty_file"),
+        ("\ufeff", "empty_file"),
+        ("c0,c1", "no_rows"),
+        ("c0,c1\n", "no_rows"),
+        ("c0,c1\n\n", "no_rows"),
+        ("\nc0,c1\na,b\n", "preamble"),
+        ("A title\n\nc0,c1\na,b\n", "preamble"),
+        ("c0;c1\na;b\n", "wrong_delimiter"),
+        ("c0\tc1\na\tb\n", "wrong_delimiter"),
+        ("c0|c1\na|b\n", "wrong_delimiter"),
+        ("c0,c\x001\na,b\n", "control_character"),
+        ("c0,c1\ra,b\r", "bad_newline"),
+        ('c0,"c1\na,b\n', "bad_quote"),
+        ("c0,c1" + ",x" * 2000 + "\na,b\n", "too_many_columns"),
+        ("c0,c1" + "x" * 70_000 + "\na,b\n", "header_too_long"),
+        ("c0,c1" + "x" * 70_000, "header_too_long"),
+        ("<!DOCTYPE html><html>", "html_page"),
+        ("  <html lang='en'>", "html_page"),
+        ("<?xml version='1.0'?><data/>", "xml_document"),
+        ('{"error": "quota"}', "json_body"),
+        (b"PK\x03\x04abc", "zip_file"),
+        (b"\x1f\x8b\x08\x00", "gzip_file"),
+        (b"%PDF-1.7", "pdf_file"),
+        (b"\xd0\xcf\x11\xe0abc", "office_file"),
+    ],
+)
+def test_what_is_no_text_table_is_refused(parse: Parse, content: str | bytes, code: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(content, texts(2))
+    assert caught.value.code == code
+    assert str(caught.value).startswith("test_feed, file.csv")
+
+
+def test_a_name_that_announces_another_type_is_refused(parse: Parse) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1\na,b\n", texts(2), name="file.XLSX")
+    assert caught.value.code == "wrong_file_type"
+
+
+def test_a_header_alone_may_state_zero(parse: Parse) -> None:
+    under = contract([{"name": "c0"}], formats=[{"kind": "csv", "allow_empty": True}])
+    got = parse("c0\n", under)
+    assert (got.reading.rows_parsed, got.reading.period_start) == (0, None)
+
+
+class Endless(io.RawIOBase):
+    """A stream that repeats one piece for a long time and counts what was taken of it."""
+
+    def __init__(self, start: bytes, piece: bytes) -> None:
+        self._start, self._piece, self.taken = start, piece, 0
+
+    def read(self, size: int = -1) -> bytes:  # type: ignore[override]
+        if self._start:
+            start, self._start = self._start[:size], self._start[size:]
+            return start
+        self.taken += size
+        assert self.taken < 64 << 20, "the reader does not stop"
+        return (self._piece * (size // len(self._piece) + 1))[:size]
+
+
+@pytest.mark.parametrize(
+    ("start", "piece", "code"),
+    [(b"c0,c1\na,", b"x" * 1024, "record_too_long"), (b'c0,c1\na,"', b"x,y\n" * 256, "bad_quote")],
+)
+def test_a_record_without_end_does_not_fill_memory(start: bytes, piece: bytes, code: str) -> None:
+    stream = Endless(start, piece)
+    with pytest.raises(Unreadable) as caught:
+        list(read(texts(2), "rows", stream, file_name="f"))  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.line) == (code, 2) or code == "bad_quote" == caught.value.code
+    assert stream.taken <= csv_structure.MAX_RECORD_BYTES + 2 * csv_structure.BLOCK_BYTES
+
+
+def test_a_huge_cell_refuses_the_file(parse: Parse) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse("c0,c1\na,b\nc," + "x" * (csv_structure.MAX_FIELD_BYTES + 1) + "\n", texts(2))
+    assert (caught.value.code, caught.value.line) == ("cell_too_long", 3)

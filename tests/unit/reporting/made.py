@@ -1,0 +1,225 @@
+"""A made-up world in a real warehouse: two releases of the victims file, boundaries, scores and a few faults.
+
+The tables of the marts are made from the dbt project's own schema files, so a column that is renamed there breaks
+the tests here. No figure is real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from psycopg2 import sql
+from psycopg2.extras import Json
+
+from vru.landing import Landing
+from vru.settings import CHECKOUT
+
+FEED = "mps_homicide_victims"
+BOROUGHS = [("E09000001", "City of London"), ("E09000005", "Brent"), ("E09000009", "Ealing"), ("E09000012", "Hackney")]
+HEADER = (
+    "Count of Victims,Age Group,Sex,Method of Killing,Domestic Abuse,Recorded Date,Homicide Offence Type,"
+    "Solved Status,Borough,Officer Observed Ethnicity\n"
+)
+EVIL = "</td><script>alert('x')</script><img src=https://evil.example/x onerror=alert(1)>"
+
+
+def months(first: int, last: int) -> list[date]:
+    """First days of the months of the years ``first`` to ``last``."""
+    return [date(year, month, 1) for year in range(first, last + 1) for month in range(1, 13)]
+
+
+def victims(first: int, last: int, *, shifted: bool = False) -> list[tuple[date, str]]:
+    """Month and borough of every made-up victim; ``shifted`` moves some of them to Ealing."""
+    found = []
+    for i, month in enumerate(months(first, last)):
+        for k in range(9 + i * 7 % 5):
+            borough = "Ealing" if shifted and k % 4 == 0 else ("Brent", "Hackney", "Ealing")[(i + k * k) % 3]
+            found.append((month, borough))
+    # Brent has one victim in five years, so that a small count would show if it could.
+    return [(m, b if b != "Brent" or (m == date(2018, 5, 1) and i < 400) else "Hackney") for i, (m, b) in enumerate(found)]
+
+
+def csv_of(rows: list[tuple[date, str]]) -> bytes:
+    """The rows in the publisher's format."""
+    text = io.StringIO()
+    text.write(HEADER)
+    for month, borough in rows:
+        text.write(
+            f"1,25 to 34,Male,Shooting,Not Domestic,{month:%b %Y},Murder,Solved,{borough},White\n"
+        )
+    return text.getvalue().encode()
+
+
+def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dict[str, Any]:
+    """Fill ledger, landing and ``schema``; return what is in them. ``mixed`` takes 2020's boroughs from a third file."""
+    from vru.warehouse.engine import raw_connection
+    from vru.warehouse.migrate import migrate
+
+    migrate()
+    old, new = victims(2015, 2020), victims(2015, 2021, shifted=True)
+    third = [(m, "Hackney" if m.year == 2020 else b) for m, b in old]
+    with raw_connection("migrator") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "truncate ops.batch, ops.delivery, ops.landed_file, ops.withheld_column, ops.report, quarantine.row, "
+            "quarantine.cell, ops.check_result, ops.attempt restart identity cascade"
+        )
+        batches = [
+            _batch(cursor, landing, csv_of(rows), name, date(rows[0][0].year, 1, 1), last, vintage, len(rows))
+            for rows, name, last, vintage in (
+                (old, "victims_2021_05.csv", date(2020, 12, 31), datetime(2021, 5, 5, tzinfo=UTC)),
+                (new, "victims_2022.csv", date(2021, 12, 31), datetime(2022, 3, 1, tzinfo=UTC)),
+                (third, "victims_2021_06.csv", date(2020, 12, 31), datetime(2021, 6, 5, tzinfo=UTC)),
+            )
+        ]
+        cursor.execute(
+            "insert into ops.withheld_column (batch_id, column_name, check_id, reason) values (%s, %s, %s, %s)",
+            (batches[1], "borough_name", "borough_shift", f"boroughs moved {EVIL}"),
+        )
+        held = _batch(
+            cursor, landing, b"broken", f"{EVIL}.csv", None, None, datetime(2022, 4, 1, tzinfo=UTC), 0,
+            status="rejected", reason=f"unknown_header: line 1 {EVIL}",
+        )  # fmt: skip
+        cursor.execute(
+            "insert into quarantine.row (batch_id, line_number, check_id, stage, reason, record) "
+            "values (%s, 7, 'month', 'audit', 'the month is not a month', %s)",
+            (batches[0], Json({"secret": "CELL VALUE"})),
+        )
+        cursor.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        cursor.execute(sql.SQL("create schema {} authorization transformer").format(sql.Identifier(schema)))
+        _marts(cursor, schema, old, new, third, batches, mixed=mixed)
+    return {"old": old, "new": new, "batches": batches, "held": held}
+
+
+def _batch(
+    cursor: Any, landing: Landing, data: bytes, name: str, first: date | None, last: date | None, vintage: datetime,
+    row_count: int, *, status: str = "admitted", reason: str = "",
+) -> int:  # fmt: skip
+    with landing.receive() as receiver:
+        receiver.write(data)
+        receiver.commit()
+    sha256 = hashlib.sha256(data).hexdigest()
+    cursor.execute(
+        "insert into ops.landed_file (sha256, size_bytes) values (%s, %s) on conflict do nothing", (sha256, len(data))
+    )
+    cursor.execute(
+        "insert into ops.delivery (feed, resource, period_start, period_end, sha256, vintage_at, vintage_source, "
+        "source_url, file_name, size_bytes) values (%s, 'victims', %s, %s, %s, %s, 'manifest', %s, %s, %s)",
+        (FEED, first, last, sha256, vintage, f"file:{name}", name, len(data)),
+    )
+    cursor.execute(
+        "insert into ops.batch (feed, resource, period_start, period_end, sha256, contract_version, status, reason, "
+        "file_name, admitted_at, rows_parsed, rows_admitted) "
+        "values (%s, 'victims', %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
+        (
+            FEED, first, last, sha256, status, reason, name,
+            datetime(2022, 5, 1, tzinfo=UTC) if status == "admitted" else None, row_count, row_count,
+        ),
+    )  # fmt: skip
+    return int(cursor.fetchone()[0])
+
+
+def _marts(
+    cursor: Any, schema: str, old: list[tuple[date, str]], new: list[tuple[date, str]], third: list[tuple[date, str]],
+    batches: list[int], *, mixed: bool,
+) -> None:  # fmt: skip
+    columns = _declared()
+    for table in ("mart_measure", "headline_london_month", "mart_feed_quality", "dim_series_break"):
+        _create(cursor, schema, table, columns[table])
+    boundary = columns.get("dim_area_boundary") or [
+        (name, "text") for name in ("area_key", "area_code", "area_name", "area_kind", "vintage")
+    ] + [("geometry", "jsonb")]
+    _create(cursor, schema, "dim_area_boundary", boundary)
+    _create(
+        cursor,
+        schema,
+        "build_input",
+        [
+            ("feed", "text"), ("resource", "text"), ("partition", "text"), ("unit_start", "date"), ("unit_end", "date"),
+            ("unit_key", "text"), ("column_name", "text"), ("batch_id", "bigint"), ("vintage_at", "timestamptz"),
+            ("withheld_columns", "text[]"),
+        ],
+    )  # fmt: skip
+    for month in months(2015, 2021):
+        _insert(cursor, schema, "build_input", feed=FEED, resource="victims", partition="", unit_start=month,
+                unit_end=month, unit_key="", column_name="", batch_id=batches[1], withheld_columns=["borough_name"])  # fmt: skip
+        if month.year < 2021:
+            source = batches[2] if mixed and month.year == 2020 else batches[0]
+            _insert(cursor, schema, "build_input", feed=FEED, resource="victims", partition="", unit_start=month,
+                    unit_end=month, unit_key="", column_name="borough_name", batch_id=source, withheld_columns=[])  # fmt: skip
+    by_month = Counter(month for month, _ in new)
+    for month in months(2015, 2021):
+        _insert(cursor, schema, "headline_london_month", definition_id="homicide", source_feed=FEED,
+                area_code="E12000007", area_name="London", period_start=month, value_count=by_month[month],
+                is_provisional=month >= date(2021, 10, 1))  # fmt: skip
+    for year in range(2015, 2022):
+        start = date(year, 1, 1)
+        _insert(cursor, schema, "mart_measure", definition_id="homicide", is_headline=True, period_kind="calendar_year",
+                area_kind="region", area_code="E12000007", area_name="London", period_start=start,
+                population_count=8_800_000)  # fmt: skip
+        sound = third if mixed and year == 2020 else old
+        counted = Counter(borough for month, borough in sound if month.year == year)
+        for code, name in BOROUGHS:
+            is_known = name != "City of London" and year < 2021
+            _insert(
+                cursor, schema, "mart_measure", definition_id="homicide", is_headline=True,
+                period_kind="calendar_year", area_kind="borough", area_code=code, area_name=name, period_start=start,
+                value_count=counted[name] if is_known else None, population_count=300_000, population_series="mye",
+                null_reason=None if is_known else (
+                    "not covered by this source" if name == "City of London" else "borough column withheld"
+                ),
+            )  # fmt: skip
+    for number, (code, name) in enumerate(BOROUGHS):
+        west, south = number % 2 * 0.2, number // 2 * 0.2
+        ring = [[west, 51 + south], [west + 0.2, 51 + south], [west + 0.2, 51.2 + south], [west, 51.2 + south]]
+        _insert(cursor, schema, "dim_area_boundary", area_key=f"borough-{code}", area_code=code, area_name=name,
+                area_kind="borough", vintage="2022",
+                geometry=Json({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))  # fmt: skip
+    _insert(cursor, schema, "dim_series_break", break_id="covid_2020", break_date=date(2020, 3, 1),
+            end_date=date(2021, 7, 31), title="COVID-19 restrictions", affects="all", is_real_change=True)  # fmt: skip
+    _insert(cursor, schema, "mart_feed_quality", feed=FEED, feed_title="Homicide victims", owner="MPS",
+            resource="victims", source_partition="", period_start=date(2015, 1, 1), period_end=date(2021, 12, 31),
+            has_come=True, timeliness_score=55, completeness_score=99.5, validity_score=100, stability_score=96.2,
+            quality_score=84.4, batch_id=batches[1])  # fmt: skip
+    _insert(cursor, schema, "mart_feed_quality", feed="police_uk_street", feed_title="Street-level crime",
+            owner="Home Office", resource="street", source_partition="city-of-london", period_start=date(2021, 11, 1),
+            period_end=date(2021, 11, 30), has_come=False, completeness_score=0, quality_score=0)  # fmt: skip
+    cursor.execute(
+        sql.SQL("grant usage on schema {0} to publisher; grant select on all tables in schema {0} to publisher").format(
+            sql.Identifier(schema)
+        )
+    )
+
+
+def _declared() -> dict[str, list[tuple[str, str]]]:
+    """Columns and types of every mart, as the dbt project declares them."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted((CHECKOUT / "dbt_project" / "models" / "marts").rglob("*.yml")):
+        for model in yaml.safe_load(Path(path).read_text(encoding="utf-8")).get("models", []):
+            found[model["name"]] = [(c["name"], c["data_type"]) for c in model.get("columns", [])]
+    return found
+
+
+def _create(cursor: Any, schema: str, table: str, columns: list[tuple[str, str]]) -> None:
+    cursor.execute(
+        sql.SQL("create table {} ({})").format(
+            sql.Identifier(schema, table),
+            sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in columns),
+        )
+    )
+
+
+def _insert(cursor: Any, schema: str, table: str, **values: Any) -> None:
+    cursor.execute(
+        sql.SQL("insert into {} ({}) values ({})").format(
+            sql.Identifier(schema, table),
+            sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(values)),
+        ),
+        list(values.values()),
+    )

@@ -1,0 +1,71 @@
+"""Imports point one way: a package may import those above it, and `contracts`, `warehouse` and the plain modules."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "plugins" / "vru"
+ORDER = (
+    "contracts", "transport", "landing", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
+    "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli",
+)  # fmt: skip
+ANYWHERE = ("settings", "contracts", "warehouse")
+"""What every package may import: where things are, what a feed promises, and the database."""
+BESIDE = {"clock": ("sandbox",), "profile": ()}
+"""Plain modules beside the packages, and what more they may import."""
+
+
+def imports(path: Path) -> set[str]:
+    """First-level vru names that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "vru":
+                found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("vru.")}
+    return found
+
+
+def files() -> list[tuple[str, Path]]:
+    """(package or module, file) of everything in the package."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        relative = path.relative_to(PACKAGE)
+        name = relative.parts[0] if len(relative.parts) > 1 else relative.stem
+        if name != "__init__":
+            found.append((name, path))
+    return found
+
+
+@pytest.mark.parametrize(("package", "path"), files(), ids=lambda value: str(getattr(value, "name", value)))
+def test_no_import_points_down(package: str, path: Path) -> None:
+    used = imports(path) - {package}
+    if package == "sandbox":
+        assert not used, "the sandbox must not be able to agree with the reader by construction"
+        return
+    allowed = set(ANYWHERE)
+    if package in ORDER:
+        allowed |= set(ORDER[: ORDER.index(package)])
+        if ORDER.index(package) >= ORDER.index("pipeline"):
+            allowed |= {"clock", "profile", "sandbox"}
+    elif package in BESIDE:
+        allowed |= set(BESIDE[package])
+    assert used <= allowed, f"{path.name} imports {sorted(used - allowed)}"
+
+
+def test_every_room_is_in_the_order() -> None:
+    rooms = {package for package, _ in files()}
+    assert rooms <= {*ORDER, *ANYWHERE, *BESIDE, "sandbox"}
+
+
+def test_only_orchestration_imports_airflow() -> None:
+    for package, path in files():
+        text = path.read_text(encoding="utf-8")
+        if package != "orchestration":
+            assert "import airflow" not in text, path.name
+            assert "from airflow" not in text, path.name

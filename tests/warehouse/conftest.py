@@ -1,0 +1,148 @@
+"""A migrated warehouse, and histories written straight into its ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+    from vru.warehouse.embedded import Server
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    """Noon of the day `number` days into the history."""
+    return EPOCH + timedelta(days=number, hours=12)
+
+
+@dataclass
+class Ledger:
+    """Writes feeds, deliveries and batches of a made-up history in one transaction that is rolled back."""
+
+    connection: Connection
+
+    def feed(self, feed: str, mode: str, grain: str = "none", withholdable: tuple[str, ...] = ()) -> None:
+        """Declare a feed with one resource of its own name."""
+        self._run(
+            "insert into ops.feed values (%s, '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)", feed
+        )
+        self._run(
+            "insert into ops.resource values (%s, %s, %s, %s, %s, %s, false, %s, '{}', '{}')",
+            feed, feed, feed, mode, grain, None if grain == "none" else "unit", list(withholdable),
+        )  # fmt: skip
+
+    def deliver(
+        self,
+        feed: str,
+        content: str,
+        vintage: int,
+        *,
+        period: tuple[date, date] | None = None,
+        partition: str = "",
+        received: int | None = None,
+        line: int | None = None,
+    ) -> None:
+        """One statement of a partner, on the days given."""
+        sha256 = sha(content)
+        self._run("insert into ops.landed_file (sha256, size_bytes) values (%s, 1) on conflict do nothing", sha256)
+        start, end = period or (None, None)
+        self._run(
+            """
+            insert into ops.delivery (feed, resource, partition, period_start, period_end, content_key, sha256,
+                vintage_at, vintage_source, received_at, manifest_line, source_url, file_name, size_bytes)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, 'manifest', %s, %s, '', '', 1)
+            """,
+            feed, feed, partition, start, end, f"{partition}|{start or ''}", sha256, day(vintage),
+            day(vintage if received is None else received), line,
+        )  # fmt: skip
+
+    def batch(
+        self,
+        feed: str,
+        content: str,
+        admitted: int | None,
+        *,
+        period: tuple[date, date] | None = None,
+        partition: str = "",
+        version: int = 1,
+        withdrawn: int | None = None,
+        keys: tuple[str, ...] = (),
+        gone: tuple[str, ...] = (),
+    ) -> int:
+        """One parsed content; held if `admitted` is None."""
+        status = "withdrawn" if withdrawn is not None else "held" if admitted is None else "admitted"
+        start, end = period or (None, None)
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                """
+                insert into ops.batch (feed, resource, partition, period_start, period_end, content_key, sha256,
+                    contract_version, status, file_name, admitted_at, withdrawn_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', %s, %s) returning batch_id
+                """,
+                (
+                    feed, feed, partition, start, end, f"{partition}|{start or ''}", sha(content), version, status,
+                    None if admitted is None else day(admitted), None if withdrawn is None else day(withdrawn),
+                ),
+            )  # fmt: skip
+            (batch_id,) = cursor.fetchone()
+            for key in (*keys, *gone):
+                cursor.execute("insert into ops.batch_key values (%s, %s, %s)", (batch_id, key, key in gone))
+        return int(batch_id)
+
+    def withhold(self, batch_id: int, column: str, since: int, lifted: int | None = None) -> None:
+        """A check withholds a column of a batch."""
+        self._run(
+            "insert into ops.withheld_column values (%s, %s, 'check', 'because', %s, %s)",
+            batch_id, column, day(since), None if lifted is None else day(lifted),
+        )  # fmt: skip
+
+    def current(self, feed: str, known: int | None = None, admitted: int | None = None, column: str = "") -> dict:
+        """Unit (partition, first day, key) to batch, as the selection function sees it."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "select partition, unit_start, unit_key, batch_id from ops.current_input(%s, %s) "
+                "where feed = %s and column_name = %s",
+                (None if known is None else day(known), None if admitted is None else day(admitted), feed, column),
+            )
+            rows = cursor.fetchall()
+        assert len({(p, u, k, b) for p, u, k, b in rows}) == len(rows)
+        return {(partition, unit, key): batch_id for partition, unit, key, batch_id in rows}
+
+    def _run(self, statement: str, *values: object) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values)
+
+
+def sha(content: str) -> str:
+    """sha256 of a content named by a word."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def warehouse(cluster: Server) -> Server:
+    """The cluster with every migration applied and the contracts' tables made."""
+    from vru.warehouse.migrate import migrate
+
+    migrate()
+    return cluster
+
+
+@pytest.fixture
+def history(warehouse: Server) -> Iterator[Ledger]:
+    """An empty history; nothing of it stays."""
+    from vru.warehouse.engine import raw_connection
+
+    connection = raw_connection("migrator")
+    try:
+        yield Ledger(connection)
+    finally:
+        connection.rollback()
+        connection.close()
