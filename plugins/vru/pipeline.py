@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from vru import clock, profile
 from vru.contracts import Contract, load_contract
 from vru.landing import Landing
-from vru.parsing import Reading, Unreadable, choose_resource, read
+from vru.parsing import HEAD_BYTES, Reading, Unreadable, choose_resource, read
 from vru.profile import Source
 from vru.settings import settings
 from vru.transport import Asked, LastAnswer, Progress, Received
@@ -221,12 +221,11 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     if answer.sha256 is not None and answer.size_bytes is not None:
         ledger.record_landed(connection, answer.sha256, answer.size_bytes)
     outcome = answer.outcome
-    met: list[int] = []
-    for received in answer.received:
-        delivery_id, is_new = _note_delivery(connection, contract, store, received)
-        met.append(delivery_id)
-        done.new_deliveries += is_new
-    if outcome == "new" and met and not done.new_deliveries:
+    noted = [_note_delivery(connection, contract, store, received) for received in answer.received]
+    met = [delivery_id for delivery_id, _ in noted]
+    new = sum(is_new for _, is_new in noted)
+    done.new_deliveries += new
+    if outcome == "new" and met and not new:
         outcome = "unchanged"
     if outcome in ("not_modified", "unchanged") and answer.sha256 and not met:
         met = ledger.deliveries_of_bytes(connection, feed, answer.sha256)
@@ -271,14 +270,14 @@ def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
     """The resource that the header tells; '' where nothing tells it, which the parse then rejects."""
     with _open(store, received.sha256, received.container_sha256, received.member_name) as stream:
         try:
-            return choose_resource(contract, stream.read(65_536), received.file_name).name
+            return choose_resource(contract, stream.read(HEAD_BYTES), received.file_name).name
         except Unreadable:
             return ""
 
 
 def _parse_content(connection: Connection, contract: Contract, content: Content) -> int:
     """Parse one content into one batch: its rows and the status in one transaction; batch_id."""
-    from vru.warehouse.loader import copy_frames, copy_nulled, copy_rejects
+    from vru.warehouse.loader import copy_chunks
 
     with _open(landing(), content.sha256, content.container_sha256, content.member_name) as stream:
         try:
@@ -286,24 +285,12 @@ def _parse_content(connection: Connection, contract: Contract, content: Content)
                 raise Unreadable(*content.refusal.split(": ", 1))
             if not content.resource:
                 with _open(landing(), content.sha256, content.container_sha256, content.member_name) as head:
-                    resource = choose_resource(contract, head.read(65_536), content.file_name).name
+                    resource = choose_resource(contract, head.read(HEAD_BYTES), content.file_name).name
                 ledger.name_resource(connection, content, resource)
                 content = replace(content, resource=resource)
             reading = read(contract, content.resource, stream, file_name=content.file_name)
             batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
-
-            rejects: list[Any] = []
-            nulled: list[Any] = []
-
-            def frames() -> Iterator[Any]:
-                for chunk in reading:
-                    rejects.extend(chunk.rejects)
-                    nulled.extend(chunk.nulled)
-                    yield chunk.frame
-
-            copy_frames(connection, contract.raw_table(content.resource), batch_id, frames())
-            copy_rejects(connection, batch_id, rejects)
-            copy_nulled(connection, batch_id, nulled)
+            copy_chunks(connection, contract.raw_table(content.resource), batch_id, reading)
             ledger.finish_batch(
                 connection, batch_id,
                 partition=content.partition or reading.partition or "",

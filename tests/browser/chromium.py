@@ -72,9 +72,7 @@ class Browser:
 
     def screenshot(self, *, full: bool = True) -> bytes:
         """The page as PNG."""
-        return base64.b64decode(
-            self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)["data"]
-        )
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)["data"])
 
     def pdf(self) -> bytes:
         """The page as it prints."""

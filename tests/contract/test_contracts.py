@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from vru.contracts import ContractError, load_contract, load_contracts
 from vru.settings import CHECKOUT
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from vru.contracts import load_contracts
 
 HEAVY = ("great_expectations", "dbt", "pandas", "polars", "pyarrow", "altair", "vl_convert", "httpx", "scipy")
@@ -43,12 +41,12 @@ print("RESULT" + json.dumps({"seconds": seconds, "errors": bag.import_errors, "d
 
 
 @pytest.fixture(scope="module")
-def parsed(cluster: object) -> Iterator[dict[str, Any]]:
+def parsed(cluster: object) -> dict[str, Any]:
     """What Airflow makes of the DAG folder, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", PARSE], capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     assert lines, done.stdout[-2000:] + done.stderr[-2000:]
-    yield json.loads(lines[0].removeprefix("RESULT"))
+    return json.loads(lines[0].removeprefix("RESULT"))
 
 
 def test_every_file_loads_and_the_bag_holds_every_dag(parsed: dict[str, Any]) -> None:

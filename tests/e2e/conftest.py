@@ -55,7 +55,6 @@ class Home:
     def sql(self, query: str, *values: Any, role: str = "loader") -> list[tuple[Any, ...]]:
         """Rows of a query by one of the platform's own roles."""
         import psycopg2
-
         from vru.warehouse.embedded import Server
 
         connection = psycopg2.connect(**Server(self.path).ensure().connect_args(role))

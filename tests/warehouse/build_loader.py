@@ -20,7 +20,6 @@ from vru.parsing import read
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.loader import copy_frames
 
-
 TODAY = date(2024, 3, 1)
 CHECKOUT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("VRU_REAL_DATA") or CHECKOUT.parent / "shared" / "real")

@@ -12,7 +12,6 @@ import pytest
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-
     from vru.warehouse.embedded import Server
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -31,9 +30,7 @@ class Ledger:
 
     def feed(self, feed: str, mode: str, grain: str = "none", withholdable: tuple[str, ...] = ()) -> None:
         """Declare a feed with one resource of its own name."""
-        self._run(
-            "insert into ops.feed values (%s, '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)", feed
-        )
+        self._run("insert into ops.feed values (%s, '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)", feed)
         self._run(
             "insert into ops.resource values (%s, %s, %s, %s, %s, %s, false, %s, '{}', '{}')",
             feed, feed, feed, mode, grain, None if grain == "none" else "unit", list(withholdable),

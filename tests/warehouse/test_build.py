@@ -8,6 +8,7 @@ from datetime import date
 
 import psycopg2
 import pytest
+
 from tests.warehouse.build_loader import REAL, TODAY, end_of_day, execute, load_real, own_warehouse, rows, withhold
 
 pytestmark = [
@@ -59,9 +60,9 @@ def test_london_victims_are_those_of_the_newest_file(marts: None) -> None:
     expected = control("mps_homicide_victims", NEWEST, "victims_by_year")
     assert by_year == {int(year): count for year, count in expected.items()}
     assert [by_year[year] for year in range(2014, 2022)] == [95, 119, 114, 141, 137, 152, 133, 132]
-    assert rows("select sum(value_count), count(*) from marts.headline_london_month where definition_id = 'homicide'") == [
-        (2686, 228)
-    ]
+    assert rows(
+        "select sum(value_count), count(*) from marts.headline_london_month where definition_id = 'homicide'"
+    ) == [(2686, 228)]
 
 
 def test_knife_is_the_method(marts: None) -> None:
@@ -126,7 +127,9 @@ def test_rates_have_the_exact_interval(marts: None) -> None:
 
 def test_every_street_row_is_there(marts: None) -> None:
     by_month = dict(
-        rows("select month, count(*) from marts.fct_street_crime where source_partition = 'city-of-london' group by month")
+        rows(
+            "select month, count(*) from marts.fct_street_crime where source_partition = 'city-of-london' group by month"
+        )
     )
     assert by_month == {
         date(2022, 7, 1): 786,
@@ -202,9 +205,7 @@ def test_every_column_has_its_comment(marts: None) -> None:
 
 
 def test_who_may_read(marts: None) -> None:
-    tables = rows(
-        "select relname from pg_class where relnamespace = 'marts'::regnamespace and relkind in ('r', 'v')"
-    )
+    tables = rows("select relname from pg_class where relnamespace = 'marts'::regnamespace and relkind in ('r', 'v')")
     assert len(tables) > 10
     for role in ("analyst", "analyst_restricted", "publisher", "checker"):
         for (table,) in tables:

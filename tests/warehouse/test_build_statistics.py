@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from tests.warehouse.build_loader import own_warehouse, rows
 from scipy.stats import chi2
+
+from tests.warehouse.build_loader import own_warehouse, rows
 
 
 @pytest.fixture(scope="module")

@@ -180,5 +180,7 @@ def test_a_withheld_column_comes_from_the_newest_vintage_where_it_is_sound(histo
     assert history.current("f", admitted=2, column="borough") == everything, "before the check had withheld it"
     assert history.current("f", column="borough") == everything, "after a person lifted it"
     with history.connection.cursor() as cursor:
-        cursor.execute("select distinct withheld_columns from ops.current_input(null, '2020-01-06') where column_name = ''")
+        cursor.execute(
+            "select distinct withheld_columns from ops.current_input(null, '2020-01-06') where column_name = ''"
+        )
         assert cursor.fetchall() == [(["borough"],)]

@@ -63,9 +63,7 @@ class SeriesBreak:
         return self.is_real_change and self.start <= month <= (self.end or date.max)
 
 
-def london_months(
-    months: Sequence[Month], breaks: Sequence[SeriesBreak], evidence: Evidence
-) -> tuple[list[Row], Row]:
+def london_months(months: Sequence[Month], breaks: Sequence[SeriesBreak], evidence: Evidence) -> tuple[list[Row], Row]:
     """Rows of `homicide_london_month`, and the one row of `homicide_london_verdict`.
 
     Centre lines and limits are published only where every charted month is exempt: they could be solved back
@@ -123,8 +121,7 @@ def london_years(months: Sequence[Month], population: Mapping[int, int], evidenc
         if not known:
             continue
         cells = [
-            rules.protect(m.count, evidence.policy, is_exempt=evidence.is_exempt(m.count, [m.month]))
-            for m in known
+            rules.protect(m.count, evidence.policy, is_exempt=evidence.is_exempt(m.count, [m.month])) for m in known
         ]
         exact = sum(m.count or 0 for m in known)
         if evidence.is_exempt(exact, [m.month for m in known]):
@@ -199,7 +196,7 @@ def borough_period(years: Sequence[BoroughYear], evidence: Evidence) -> tuple[li
                 **_cell(cell),
                 "null_reason": None if cell.is_suppressed or cell.value is not None else _reason(name, reasons),
                 "population_years": person_years,
-                "population_series": min(s or '' for s in series) if len(series) == 1 else None,
+                "population_series": min(s or "" for s in series) if len(series) == 1 else None,
                 "rate_null_reason": None if person_years or cell.value is None else NO_POPULATION,
                 **_rate(cell.value, person_years),
                 "is_table_withheld": is_withheld,

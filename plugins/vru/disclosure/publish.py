@@ -120,9 +120,7 @@ def _content(
     used = {
         "homicide_london_month": [evidence.release_of([r["period_start"]]) for r in month_rows],
         "homicide_london_year": [
-            evidence.release_of(
-                [date(r["period_start"].year, m, 1) for m in range(1, r["month_count"] + 1)]
-            )
+            evidence.release_of([date(r["period_start"].year, m, 1) for m in range(1, r["month_count"] + 1)])
             for r in year_rows
         ],
         "homicide_borough_period": [_borough_release(evidence, r) for r in borough_rows],
@@ -250,9 +248,7 @@ def _write(
     connection: Connection, schema: str, policy: Policy, content: Mapping[str, list[dict[str, Any]]]
 ) -> Published:
     """Replace every table and note the release, unless the same content was released last."""
-    digest = hashlib.sha256(
-        json.dumps(content, sort_keys=True, default=str, ensure_ascii=False).encode()
-    ).hexdigest()
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str, ensure_ascii=False).encode()).hexdigest()
     cells = [
         row
         for name in ("homicide_london_month", "homicide_borough_period")
@@ -310,9 +306,7 @@ def _replace(cursor: Any, table: Table, name: str, content: Sequence[Mapping[str
     if content:
         execute_values(
             cursor,
-            sql.SQL("insert into {} ({}) values %s").format(
-                target, sql.SQL(", ").join(map(sql.Identifier, columns))
-            ),
+            sql.SQL("insert into {} ({}) values %s").format(target, sql.SQL(", ").join(map(sql.Identifier, columns))),
             [[_value(row.get(column)) for column in columns] for row in content],
         )
     _open_to_readers(cursor, table, name)
@@ -320,9 +314,7 @@ def _replace(cursor: Any, table: Table, name: str, content: Sequence[Mapping[str
 
 def _open_to_readers(cursor: Any, table: Table, name: str) -> None:
     target = sql.Identifier("publish", name)
-    cursor.execute(
-        sql.SQL("grant select on {} to {}").format(target, sql.SQL(", ").join(map(sql.Identifier, READERS)))
-    )
+    cursor.execute(sql.SQL("grant select on {} to {}").format(target, sql.SQL(", ").join(map(sql.Identifier, READERS))))
     cursor.execute(sql.SQL("comment on table {} is %s").format(target), (table.comment,))
     for column in table.columns:
         cursor.execute(

@@ -99,8 +99,7 @@ def attack(cells: Sequence[Cell], primary: Sequence[bool], known_total: int, pol
             reach.append(Bounds(max(low, policy.redact_to + 1), cell.value + (policy.round_to - 1) // 2))
     lows, highs = sum(b.low for b in reach), sum(b.high for b in reach)
     return [
-        Bounds(max(b.low, known_total - (highs - b.high)), min(b.high, known_total - (lows - b.low)))
-        for b in reach
+        Bounds(max(b.low, known_total - (highs - b.high)), min(b.high, known_total - (lows - b.low))) for b in reach
     ]
 
 
@@ -116,9 +115,7 @@ def protect_table(counts: Sequence[int | None], exempt: Sequence[bool], policy: 
     while any(cell.is_suppressed for cell in cells):
         bounds = attack(cells, primary, known_total, policy)
         if all(
-            b.values >= policy.minimum_possible_values
-            for b, c in zip(bounds, cells, strict=True)
-            if c.is_suppressed
+            b.values >= policy.minimum_possible_values for b, c in zip(bounds, cells, strict=True) if c.is_suppressed
         ):
             return cells
         # A public cell hides nothing, and neither does a true zero.

@@ -32,12 +32,8 @@ class Table:
 
     def create_sql(self, name: str, *, if_not_exists: bool = False) -> sql.Composable:
         """The statement that makes the table under ``name`` in schema `publish`."""
-        lines = [
-            sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.sql_type)) for c in self.columns
-        ]
-        lines.append(
-            sql.SQL("primary key ({})").format(sql.SQL(", ").join(sql.Identifier(k) for k in self.key))
-        )
+        lines = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.sql_type)) for c in self.columns]
+        lines.append(sql.SQL("primary key ({})").format(sql.SQL(", ").join(sql.Identifier(k) for k in self.key)))
         return sql.SQL("create table {} {} ({})").format(
             sql.SQL("if not exists" if if_not_exists else ""),
             sql.Identifier("publish", name),

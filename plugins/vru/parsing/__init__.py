@@ -12,7 +12,7 @@ from typing import BinaryIO
 from vru.contracts.model import Contract, Csv, Format, Resource
 from vru.parsing import csv_reader, geojson
 from vru.parsing.content import is_json, refuse_contradiction, refuse_other_types
-from vru.parsing.csv_structure import BLOCK_BYTES
+from vru.parsing.csv_structure import BLOCK_BYTES, read_exactly
 from vru.parsing.header import fits
 from vru.parsing.model import Chunk, NulledCell, Reject, Unreadable
 from vru.parsing.reading import Reading, located
@@ -62,7 +62,7 @@ def read(
 
     The header is read at once; rows are read while the result is iterated. Raises Unreadable, with feed and file named.
     """
-    head = csv_reader.read_exactly(stream, HEAD_BYTES if resource is None else csv_reader.MAX_HEADER_BYTES)
+    head = read_exactly(stream, HEAD_BYTES if resource is None else csv_reader.MAX_HEADER_BYTES)
     chosen = choose_resource(contract, head, file_name) if resource is None else contract.resource(resource)
     whole = csv_reader.Rejoined(head, stream)
     try:

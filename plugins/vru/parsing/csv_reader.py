@@ -11,7 +11,7 @@ import polars as pl
 
 from vru.contracts.model import Contract, Csv, Resource
 from vru.parsing.content import UTF8_BOM, refuse_other_types
-from vru.parsing.csv_structure import MAX_RECORD_BYTES, Block, Blocks, Flags, Positions, Source
+from vru.parsing.csv_structure import MAX_RECORD_BYTES, Block, Blocks, Flags, Positions, Source, read_exactly
 from vru.parsing.header import HeaderMap, fits, match_header
 from vru.parsing.model import Reject, Unreadable
 from vru.parsing.reading import Cells, Reading
@@ -112,15 +112,6 @@ class _Recoded:
             self._line += text.count("\n")
             if text or not data:
                 return text.encode("utf-8")
-
-
-def read_exactly(stream: Source, size: int) -> bytes:
-    """`size` bytes or more, fewer only at the end of the stream."""
-    parts: list[bytes] = []
-    while size > 0 and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def _header(head: bytes, delimiter: str) -> tuple[list[str], int, int]:

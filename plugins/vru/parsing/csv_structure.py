@@ -79,7 +79,7 @@ class Blocks:
         """Raises Unreadable for bytes that are not UTF-8, a quote out of place, and a record without an end."""
         rest = b""
         while True:
-            more = self._stream.read(self._block_bytes)
+            more = read_exactly(self._stream, self._block_bytes)
             buffer = rest + more
             if not more:
                 if buffer:
@@ -214,6 +214,15 @@ class Blocks:
                 f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
                 line=line + int(np.searchsorted(newlines, at)),
             )
+
+
+def read_exactly(stream: Source, size: int) -> bytes:
+    """`size` bytes or more, fewer only at the end of the stream."""
+    parts: list[bytes] = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def _end_of_last_record(buffer: bytes) -> int:

@@ -13,7 +13,7 @@ import polars as pl
 from vru.contracts.model import Contract, Resource
 from vru.parsing.content import RECORD_SEPARATOR, UTF8_BOM, refuse_other_types
 from vru.parsing.csv_reader import has_control
-from vru.parsing.csv_structure import Source
+from vru.parsing.csv_structure import Source, read_exactly
 from vru.parsing.header import HeaderMap, match_header
 from vru.parsing.model import Reject, Unreadable
 from vru.parsing.reading import Cells, Reading
@@ -171,7 +171,7 @@ def _texts(stream: Source) -> Iterator[bytes]:
     rest = b""
     is_first = True
     while True:
-        more = stream.read(READ_BYTES)
+        more = read_exactly(stream, READ_BYTES)
         if is_first and more:
             refuse_other_types(more, "GeoJSON")
             more = more.removeprefix(UTF8_BOM)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,8 @@ def _load(cursor: Cursor, batch_id: int, today: date) -> _Batch:
         table=contract.raw_table(resource.name),
         batch_id=batch_id,
     )
+    if any(check.type == "expect_key_to_be_unique" for check in suite.resources[resource.name].checks):
+        facts = replace(facts, repeated=predicates.repeated_key(resource, facts))
     return _Batch(
         batch_id=batch_id, contract=contract, resource=resource, suite=suite.resources[resource.name], facts=facts,
         status=row["status"], is_audited=row["audited_at"] is not None, rows_parsed=row["rows_parsed"],
@@ -251,8 +253,8 @@ def _quarantine(cursor: Cursor, batch: _Batch, outcomes: dict[str, Outcome]) -> 
         for check in batch.suite.checks
         if check.level == "row" and check.severity == "critical" and not outcomes[check.id].is_success
     ]
-    if batch.resource.key and any(check.type == "expect_key_to_be_unique" for check in batch.suite.checks):
-        taken.append((REPEATED, "", _REPEATED_REASON, predicates.repeated_key(batch.resource, batch.facts)))
+    if batch.facts.repeated:
+        taken.append((REPEATED, "", _REPEATED_REASON, batch.facts.repeated))
     for check_id, column, reason, where in taken:
         cursor.execute(
             "insert into quarantine.row (batch_id, line_number, column_name, check_id, stage, reason, record) "

@@ -27,12 +27,19 @@ class Facts:
     schema: str = "raw"
     table: str = ""
     batch_id: int | None = None
+    repeated: str = ""
+    """True for rows that only repeat another one of a keyed resource: they are taken out and count for nothing."""
+
+    @property
+    def received(self) -> str:
+        """All rows of the batch (of the table, if there is none), as a sub-select."""
+        where = "" if self.batch_id is None else f" where batch_id = {self.batch_id:d}"
+        return f"(select * from {quoted(self.schema)}.{quoted(self.table)}{where})"
 
     @property
     def rows(self) -> str:
-        """The rows that are checked, as a sub-select."""
-        where = "" if self.batch_id is None else f" where batch_id = {self.batch_id:d}"
-        return f"(select * from {quoted(self.schema)}.{quoted(self.table)}{where})"
+        """The rows that stand for something, as a sub-select."""
+        return f"(select * from {self.received} r where not {self.repeated})" if self.repeated else self.received
 
 
 def quoted(name: str) -> str:
@@ -107,7 +114,7 @@ def conflicting_key(resource: Resource, facts: Facts) -> str:
     names = [quoted(name) for name in resource.key]
     compared = f"md5({_content(resource)}::text)"
     return (
-        f"(({_key(resource)}) in (select {_key(resource)} from {facts.rows} k "
+        f"(({_key(resource)}) in (select {_key(resource)} from {facts.received} k "
         f"where {' and '.join(f'{name} is not null' for name in names)} "
         f"group by {_key(resource)} having count(distinct {compared}) > 1))"
     )
@@ -119,7 +126,7 @@ def repeated_key(resource: Resource, facts: Facts) -> str:
     nulls = " and ".join(f"{quoted(name)} is not null" for name in resource.key)
     return (
         "(line_number in (select line_number from (select line_number, "
-        f"row_number() over (partition by {partition} order by line_number) as nth from {facts.rows} k where {nulls}) n "
+        f"row_number() over (partition by {partition} order by line_number) as nth from {facts.received} k where {nulls}) n "
         "where nth > 1))"
     )
 

@@ -6,6 +6,7 @@ colour alone. Each picture is drawn twice, for a wide page and for a phone, beca
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -35,9 +36,7 @@ class Picture:
     narrow: str
 
 
-def trend(
-    months: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool
-) -> Picture:
+def trend(months: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool) -> Picture:
     """The c-chart of London per month from rows of publish.homicide_london_month in order of time."""
     return Picture(
         *(
@@ -56,9 +55,7 @@ def trend(
     )
 
 
-def borough_map(
-    areas: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool
-) -> Picture:
+def borough_map(areas: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool) -> Picture:
     """The borough map: each area has `number`, `geometry` (GeoJSON, WGS84), `rate` (or None)."""
     return Picture(
         *(
@@ -83,7 +80,7 @@ def class_labels() -> list[tuple[str, str]]:
     """Words and colour of each map class, lowest first."""
     borders = [f"{b:.1f}" for b in RATE_CLASSES]
     words = [f"under {borders[0]}"]
-    words += [f"{low} to under {high}" for low, high in zip(borders, borders[1:], strict=False)]
+    words += [f"{low} to under {high}" for low, high in itertools.pairwise(borders)]
     words.append(f"{borders[-1]} or more")
     return list(zip(words, RATE_COLOURS, strict=True))
 
@@ -120,9 +117,7 @@ def _trend_spec(
     layers: list[Any] = []
     outside = _stretches(shown)
     if outside:
-        bands = [
-            {"start": a.isoformat(), "end": _after(b, 1).isoformat(), "word": "COVID-19"} for a, b in outside
-        ]
+        bands = [{"start": a.isoformat(), "end": _after(b, 1).isoformat(), "word": "COVID-19"} for a, b in outside]
         band = alt.Chart(alt.Data(values=bands))
         layers.append(band.mark_rect(color="#f3f2f1").encode(x=alt.X("start:T"), x2="end:T"))
         layers.append(
@@ -164,16 +159,27 @@ def _trend_spec(
     for level in _levels(shown)[-1:]:
         words = [
             {"month": level["end"], "at": level[field], "word": word}
-            for field, word in (("upper", "upper limit"), ("centre", f"average {level['centre']:.1f}"), ("lower", "lower limit"))
+            for field, word in (
+                ("upper", "upper limit"),
+                ("centre", f"average {level['centre']:.1f}"),
+                ("lower", "lower limit"),
+            )
         ]
         layers.append(
             alt.Chart(alt.Data(values=words))
             .mark_text(align="left", dx=5, color=INK, fontSize=size - 2)
             .encode(x=alt.X("month:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
         )
+    # Levels before and after a change of recording are not comparable, so their difference is not stated.
     steps = [
-        {"month": level["start"], "at": level["upper"], "word": f"{before['centre']:.1f} → {level['centre']:.1f}"}
-        for before, level in zip(_levels(shown), _levels(shown)[1:], strict=False)
+        {
+            "month": level["start"],
+            "at": level["upper"],
+            "word": f"{before['centre']:.1f} → {level['centre']:.1f}"
+            if level["reason"] == "sustained shift"
+            else "recording changed",
+        }
+        for before, level in itertools.pairwise(_levels(shown))
     ]
     if steps:
         layers.append(
@@ -270,6 +276,7 @@ def _levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "centre": month["centre_line"],
                     "lower": month["lower_limit"],
                     "upper": month["upper_limit"],
+                    "reason": month["phase_reason"],
                 }
             )
         if month["centre_line"] is not None:
@@ -320,7 +327,7 @@ def _centre(geometry: Mapping[str, Any]) -> tuple[float, float]:
         # relative to a corner, or the products of coordinates would lose every digit that matters
         ox, oy = ring[0]
         twice = cx = cy = 0.0
-        for (x1, y1), (x2, y2) in zip(ring, ring[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(ring):
             cross = (x1 - ox) * (y2 - oy) - (x2 - ox) * (y1 - oy)
             twice += cross
             cx += (x1 + x2 - 2 * ox) * cross

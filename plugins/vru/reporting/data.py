@@ -123,7 +123,7 @@ def read_content(
         )
     }
     contents = rows(connection, _CONTENTS, at)
-    feeds = _feeds(connection, schema, month, contents, at)
+    feeds = _feeds(connection, schema, month, contents)
     troubles = _troubles(connection, contents, feeds, at)
     totals, verdicts = published["homicide_borough_total"], published["homicide_london_verdict"]
     return Content(
@@ -201,9 +201,7 @@ def _published(connection: Connection, schema: str, name: str, order: str) -> li
     )
 
 
-def _feeds(
-    connection: Connection, schema: str, month: date, contents: Sequence[Row], at: Mapping[str, Any]
-) -> list[Feed]:
+def _feeds(connection: Connection, schema: str, month: date, contents: Sequence[Row]) -> list[Feed]:
     policy = load_policy()
     scores = _scores(connection, schema, month)
     found = []
@@ -230,9 +228,7 @@ def _feeds(
                 rows_admitted=_amount(
                     sum(c["rows_parsed"] - c["rows_quarantined"] for c in admitted), row["personal_data"], policy
                 ),
-                rows_quarantined=_amount(
-                    sum(c["rows_quarantined"] for c in mine), row["personal_data"], policy
-                ),
+                rows_quarantined=_amount(sum(c["rows_quarantined"] for c in mine), row["personal_data"], policy),
                 newest_data=max(ends, default=None),
                 newest_vintage=max(vintages).astimezone(LONDON).date() if vintages else None,
             )
@@ -305,7 +301,9 @@ def _troubles(
                 period=_period(c),
                 what="whole file",
                 reason=c["reason"] or "no reason recorded",
-                amount="" if c["state"] == "rejected" else f"{_amount(c['rows_parsed'], feed.personal_data, policy)} rows",
+                amount=""
+                if c["state"] == "rejected"
+                else f"{_amount(c['rows_parsed'], feed.personal_data, policy)} rows",
             )
         )
     batches = {"batches": sorted(by_batch), **at}
@@ -368,7 +366,7 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
     if not published["homicide_borough_period"]:
         found.append("Boroughs: no five calendar years in a row for which the source's borough column is sound.")
     if not published["borough_boundary"]:
-        found.append("Borough map: no boundaries have been let in.")
+        found.append("Borough map: this build has no boundaries to draw.")
     return found
 
 

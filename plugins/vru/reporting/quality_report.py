@@ -38,9 +38,7 @@ def write_quality_report(
     """
     month = month.replace(day=1)
     with publisher(f"report {KIND}") as connection:
-        content = read_content(
-            connection, schema=schema, month=month, known_at=known_at, admitted_at=admitted_at
-        )
+        content = read_content(connection, schema=schema, month=month, known_at=known_at, admitted_at=admitted_at)
         page = render(
             content,
             month=month,
@@ -135,9 +133,7 @@ def _numbered(content: Content) -> list[dict[str, Any]]:
     numbered = []
     for number, row in enumerate(sorted(content.boroughs, key=lambda b: b["area_name"]), 1):
         rate = row["rate_per_100k"]
-        numbered.append(
-            {**row, "number": number, "rate": rate, "geometry": geometry.get(row["area_code"])}
-        )
+        numbered.append({**row, "number": number, "rate": rate, "geometry": geometry.get(row["area_code"])})
     return numbered
 
 

@@ -128,6 +128,10 @@ def whose_data(content: Content) -> Statement:
     if poor and (weakest := poor[0].weakest):
         parts.append(f"Its weakest part is {weakest[0]} ({weakest[1]:.0f}).")
     if refused:
+        first = refused[0]
+        what = f"{first.what} of {first.feed_title}" if first.kind == "withheld" else first.feed_title
+        parts.append(f"{KINDS[first.kind].split()[1].capitalize()}: {what}.")
+    if len(refused) > 1:
         parts.append(_refused(refused))
     return Statement(question, answer, " ".join(parts))
 
@@ -194,9 +198,7 @@ def freshness(feed: Feed, today: date) -> str:
 
 def troubles_of(troubles: Sequence[Trouble]) -> list[tuple[str, list[Trouble]]]:
     """Troubles by kind, in their order."""
-    return [
-        (KINDS[kind], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])
-    ]
+    return [(KINDS[kind], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])]
 
 
 def _refused(refused: Sequence[Trouble]) -> str:

@@ -85,9 +85,7 @@ def compare(recent: Sequence[int], baseline: Baseline, *, simulations: int = SIM
 
     if len(recent) != max(WINDOWS):
         raise ValueError(f"the test needs the newest {max(WINDOWS)} months")
-    observed = p_values(
-        np.array([recent]), np.array([baseline.total]), baseline.months, baseline.dispersion
-    )[0]
+    observed = p_values(np.array([recent]), np.array([baseline.total]), baseline.months, baseline.dispersion)[0]
     best = int(observed.argmin())
     random = np.random.default_rng(SEED)
     spread = baseline.dispersion if baseline.dispersion > BETA_BINOMIAL_ABOVE else 1.0
@@ -104,9 +102,7 @@ def compare(recent: Sequence[int], baseline: Baseline, *, simulations: int = SIM
 def passes(p_of_series: Sequence[float], rate: float = FALSE_DISCOVERY_RATE) -> list[bool]:
     """Benjamini-Hochberg: which of the family's p-values pass at false discovery rate ``rate``."""
     order = sorted(range(len(p_of_series)), key=lambda i: p_of_series[i])
-    last = max(
-        (rank for rank, i in enumerate(order, 1) if p_of_series[i] <= rate * rank / len(order)), default=0
-    )
+    last = max((rank for rank, i in enumerate(order, 1) if p_of_series[i] <= rate * rank / len(order)), default=0)
     passing = set(order[:last])
     return [i in passing for i in range(len(p_of_series))]
 

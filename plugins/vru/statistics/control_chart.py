@@ -8,6 +8,7 @@ one side of its centre, a new phase starts at the first of them ("sustained shif
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def c_chart(
     ``breaks`` are the first months of new recording rules; ``is_excluded`` says which months stay out of every
     baseline. Raises ValueError if a month is missing or out of order: a gap must not be drawn over.
     """
-    for (month, _), (following, _) in zip(series, series[1:], strict=False):
+    for (month, _), (following, _) in itertools.pairwise(series):
         if following != _next_month(month):
             raise ValueError(f"the series has a gap after {month:%B %Y}; chart only what has no gap")
     months = [month for month, _ in series]
@@ -88,7 +89,7 @@ def c_chart(
     cuts = [0, *sorted(i for i, month in enumerate(months) if month in breaks and i > 0), len(series)]
     phase_of: list[Phase | None] = [None] * len(series)
     phases: list[Phase] = []
-    for part, (first, last) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for part, (first, last) in enumerate(itertools.pairwise(cuts)):
         start, reason = first, "start" if part == 0 else "break"
         while True:
             found = _phase(months, counts, usable, start, last, reason)
@@ -149,9 +150,7 @@ def _phase(
     return phase, baseline[-1] + 1
 
 
-def _sustained_shift(
-    counts: list[int], usable: list[bool], start: int, last: int, centre: float
-) -> int | None:
+def _sustained_shift(counts: list[int], usable: list[bool], start: int, last: int, centre: float) -> int | None:
     """Position of the first of 12 usable points in a row on one side of ``centre``; None if there are none."""
     run: list[int] = []
     for i in range(start, last):
@@ -182,7 +181,7 @@ def _rules(counts: list[int], phase_of: list[Phase | None]) -> list[tuple[Rule, 
         if len(recent) == RUN_POINTS and len(sides) == 1 and 0 not in sides:
             met.append("run")
         # B1 (c): six same-sign differences, that is seven points.
-        steps = {_sign(b - a) for a, b in zip(recent, recent[1:], strict=False)}
+        steps = {_sign(b - a) for a, b in itertools.pairwise(recent)}
         if len(recent) == RUN_POINTS and len(steps) == 1 and 0 not in steps:
             met.append("trend")
         three = _recent(counts, phase_of, i, 3)

@@ -18,6 +18,7 @@ from vru.transport.model import Asked, Landed, Landing, LastAnswer, Named, Recei
 from vru.transport.names import base_name, named
 from vru.transport.sniff import Due
 from vru.transport.source import (
+    UNKNOWN_NAME,
     Known,
     Question,
     Source,
@@ -25,6 +26,7 @@ from vru.transport.source import (
     changed,
     due,
     is_repeat,
+    joined,
     last_modified_vintage,
     vintage,
 )
@@ -195,7 +197,7 @@ def _finished(
         vintage_at=stated.at,
         vintage_source=stated.source,
         is_whole=file.is_whole,
-        warning=stated.warning,
+        warning=joined(stated.warning, "" if says else UNKNOWN_NAME),
         refusal="" if file.is_sound else MISMATCH,
     )
     is_silent = file.is_sound and is_repeat(last, landed.sha256, last_modified)

@@ -16,7 +16,7 @@ from vru.transport.members import read_members
 from vru.transport.model import Asked, Landed, Received
 from vru.transport.names import named
 from vru.transport.sniff import ZIP_MAGIC
-from vru.transport.source import Question, Source, Vintage, ask, changed, joined, vintage
+from vru.transport.source import UNKNOWN_NAME, Question, Source, Vintage, ask, changed, joined, vintage
 
 CHUNK_BYTES = 1 << 20
 NO_LINE = "no_manifest_line: manifest.csv does not name this file"
@@ -158,7 +158,6 @@ def _received(
 ) -> Received:
     line = statement.line
     says, stated = named(source.contract, statement.name), _stated(source, line)
-    unnamed = "" if says else "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
     return Received(
         resource=says.resource if says else None,
         partition=says.partition if says else None,
@@ -173,7 +172,7 @@ def _received(
         manifest_line=line.number if line else None,
         manifest_rows=line.rows if line else None,
         is_whole=True if line and line.sha256 and not refusal else None,
-        warning=joined(stated.warning, warning, unnamed),
+        warning=joined(stated.warning, warning, "" if says else UNKNOWN_NAME),
         refusal=refusal,
     )
 

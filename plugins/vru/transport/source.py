@@ -14,6 +14,8 @@ from vru.transport.limits import Limits
 from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome, Received, VintageSource
 from vru.transport.sniff import Due
 
+UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -94,6 +94,8 @@ class ZipArchive:
                         size += len(data)
             except _DAMAGE as error:
                 raise self._damaged() from error
+            if size != self._zip.getinfo(name).file_size:
+                raise self._damaged()
             yield Member(name, digest.hexdigest(), size)
 
     def _files(self) -> list[zipfile.ZipInfo]:

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-
 from vru.contracts import load_contract
 from vru.disclosure import homicide
 from vru.disclosure.exemption import Evidence, Release, count_of, recount
@@ -42,7 +41,7 @@ def evidence(
 ) -> Evidence:
     """A source whose two releases have one borough; months in ``from_second`` were read from the second."""
     counted = {(month, "Brent"): per_month for month in MONTHS}
-    later = {key: per_month if second is None else second for key in counted}
+    later = dict.fromkeys(counted, per_month if second is None else second)
     return Evidence(
         HOW,
         POLICY,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from vru.disclosure import rules
 from vru.disclosure.policy import load_policy
 

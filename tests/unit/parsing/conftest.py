@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from vru.contracts.model import Contract
 from vru.parsing import Chunk, Reading, read
 

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests.unit.parsing.conftest import Parse, Result, contract
 from vru.parsing import Unreadable, csv_reader, csv_structure, read
 
+from tests.unit.parsing.conftest import Parse, Result, contract
+
 CELL = st.text(
-    st.one_of(st.sampled_from('a,"\n\r \té£‑'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")),
+    st.one_of(
+        st.sampled_from('a,"\n\r \té£‑'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
+    ),
     max_size=6,
 )
 
@@ -39,7 +41,9 @@ def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
     terminator = data.draw(st.sampled_from(["\n", "\r\n"]))
     quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     if any("\r" in cell for row in rows for cell in row):
-        quoting = csv.QUOTE_ALL  # with LF as line end csv.writer leaves a CR unquoted, which no reader can tell from CR LF
+        quoting = (
+            csv.QUOTE_ALL
+        )  # with LF as line end csv.writer leaves a CR unquoted, which no reader can tell from CR LF
     header = [f"c{i}" for i in range(width)]
     text = written([header, *rows], terminator, quoting)
     block, chunk = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 5))
@@ -297,3 +301,12 @@ def test_a_huge_cell_refuses_the_file(parse: Parse) -> None:
     with pytest.raises(Unreadable) as caught:
         parse("c0,c1\na,b\nc," + "x" * (csv_structure.MAX_FIELD_BYTES + 1) + "\n", texts(2))
     assert (caught.value.code, caught.value.line) == ("cell_too_long", 3)
+
+
+def test_a_stream_that_hands_out_little_at_a_time_is_read_whole() -> None:
+    class Trickle(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(3, size or 3))
+
+    got = Result(read(texts(2), "rows", Trickle(b"c0,c1\n" + b"ab,cd\n" * 500), file_name="f"))
+    assert (len(got.rows), len(got.chunks)) == (500, 1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pytest
+from vru.parsing import Unreadable, choose_resource
 
 from tests.unit.parsing.conftest import Parse, contract
-from vru.parsing import Unreadable, choose_resource
 
 POINT = {"type": "Point", "coordinates": [-0.1, 51.5]}
 COLUMNS: list[dict[str, Any]] = [
@@ -23,9 +22,7 @@ COLUMNS: list[dict[str, Any]] = [
 
 def areas() -> Any:
     """A resource of areas."""
-    return contract(
-        COLUMNS, formats=[{"kind": "geojson"}], partition={"header": r"LAD(\d\d)CD", "format": "20{}"}
-    )
+    return contract(COLUMNS, formats=[{"kind": "geojson"}], partition={"header": r"LAD(\d\d)CD", "format": "20{}"})
 
 
 def feature(properties: dict[str, Any] | None, geometry: Any = POINT) -> dict[str, Any]:
@@ -127,9 +124,10 @@ def test_the_content_tells_the_format(parse: Parse) -> None:
 
 def test_the_resource_is_told_by_the_properties_of_the_first_feature() -> None:
     under = areas()
-    other = under.resources[0].model_copy(update={"name": "other", "columns": [under.resources[0].columns[1].model_copy(update={"required": True})]})
+    other = under.resources[0].model_copy(
+        update={"name": "other", "columns": [under.resources[0].columns[1].model_copy(update={"required": True})]}
+    )
     two = under.model_copy(update={"resources": [*under.resources, other]})
     head = collection(feature({"LAD22CD": "a"}, {"note": "properties"}))
-    assert choose_resource(two, head.encode()[:-20], "x").name == "rows"
+    assert choose_resource(two, head.encode()[:-3], "x").name == "rows"
     assert choose_resource(two, collection(feature({"count": 1})).encode(), "x").name == "other"
-    assert io.BytesIO(head.encode()).read(1) == b"{"

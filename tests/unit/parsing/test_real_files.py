@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.unit.parsing.conftest import Result
 from vru.contracts.loader import load_contracts
 from vru.parsing import read
+
+from tests.unit.parsing.conftest import Result
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 REAL = Path(os.environ.get("VRU_REAL_DATA") or CHECKOUT.parent / "shared" / "real")
 FEEDS = CHECKOUT / "feeds"
 
 pytestmark = pytest.mark.skipif(
-    not (REAL / "control_totals.csv").is_file(), reason="the real files are not there (VRU_REAL_DATA names their folder)"
+    not (REAL / "control_totals.csv").is_file(),
+    reason="the real files are not there (VRU_REAL_DATA names their folder)",
 )
 
 
@@ -83,7 +84,9 @@ def test_stop_search_totals_hold() -> None:
         "rows_by_type": "search_type",
         "rows_by_outcome": "outcome",
     }.items():
-        known = {k if k != "(blank)" else "": v for k, v in known_counts("police_uk_stop_search", name, measure).items()}
+        known = {
+            k if k != "(blank)" else "": v for k, v in known_counts("police_uk_stop_search", name, measure).items()
+        }
         assert counted(rows, column) == known
 
 
@@ -91,7 +94,9 @@ def test_stop_search_totals_hold() -> None:
 def test_street_totals_hold(name: str) -> None:
     rows = whole("police_uk_street", name).rows
     assert counted(rows, "crime_type") == known_counts("police_uk_street", name, "rows_by_crime_type")
-    known = {measure: int(v) for (measure, key), v in totals("police_uk_street", name).items() if not key and v.isdigit()}
+    known = {
+        measure: int(v) for (measure, key), v in totals("police_uk_street", name).items() if not key and v.isdigit()
+    }
     assert sum(row["crime_id"] is None for row in rows) == known["rows_without_crime_id"]
     assert sum(row["longitude"] is None for row in rows) == known["blank_coordinates"]
     assert sum(row["lsoa_code"] is None for row in rows) == known["blank_lsoa"]

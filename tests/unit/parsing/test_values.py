@@ -19,17 +19,23 @@ def one(parse: Parse, cell: str, **column: Any) -> tuple[Any, list[tuple[int, st
     return (got.rows[0]["c"] if got.rows else None), got.codes
 
 
-@pytest.mark.parametrize(("cell", "value"), [("0", 0), ("-5", -5), ("+5", 5), (" 12 ", 12), ("9223372036854775807", 2**63 - 1)])
+@pytest.mark.parametrize(
+    ("cell", "value"), [("0", 0), ("-5", -5), ("+5", 5), (" 12 ", 12), ("9223372036854775807", 2**63 - 1)]
+)
 def test_integers(parse: Parse, cell: str, value: int) -> None:
     assert one(parse, cell, type="integer") == (value, [])
 
 
-@pytest.mark.parametrize("cell", ["5.0", "1,000", "1e3", "*", "<5", "٣", "1_000", "0x1F", "9223372036854775808", "1 000", "NaN"])
+@pytest.mark.parametrize(
+    "cell", ["5.0", "1,000", "1e3", "*", "<5", "٣", "1_000", "0x1F", "9223372036854775808", "1 000", "NaN"]
+)
 def test_no_integers(parse: Parse, cell: str) -> None:
     assert one(parse, cell, type="integer") == (None, [(2, "c", "not_an_integer")])
 
 
-@pytest.mark.parametrize("cell", ["0", "-0.107682", "+1.50", ".5", "5.", "123456789012345678901234567890.000000000000000001"])
+@pytest.mark.parametrize(
+    "cell", ["0", "-0.107682", "+1.50", ".5", "5.", "123456789012345678901234567890.000000000000000001"]
+)
 def test_decimals_keep_every_digit(parse: Parse, cell: str) -> None:
     assert one(parse, f" {cell} ", type="decimal") == (cell, [])
 
@@ -109,19 +115,25 @@ def test_no_times(parse: Parse, cell: str) -> None:
     assert one(parse, cell, **column) == (None, [(2, "c", "not_a_timestamp")])
 
 
-@pytest.mark.parametrize(("cell", "code"), [('{""a"": [1]}', []), ("{", ["not_json"]), ("NaN", ["not_json"]), (r'""\u0000""', ["not_json"])])
+@pytest.mark.parametrize(
+    ("cell", "code"), [('{""a"": [1]}', []), ("{", ["not_json"]), ("NaN", ["not_json"]), (r'""\u0000""', ["not_json"])]
+)
 def test_json(parse: Parse, cell: str, code: list[str]) -> None:
     assert [c for *_, c in one(parse, cell, type="json")[1]] == code
 
 
 def test_text_is_kept_as_received_and_blank_is_null(parse: Parse) -> None:
-    got = parse("a,b\n x ,1\n  ,2\n\"\",3\n\u00a0,4\n,5\n007,6\n", contract([{"name": "a"}, {"name": "b"}]))
+    got = parse('a,b\n x ,1\n  ,2\n"",3\n\u00a0,4\n,5\n007,6\n', contract([{"name": "a"}, {"name": "b"}]))
     assert [row["a"] for row in got.rows] == [" x ", None, None, None, None, "007"]
 
 
 def test_values_are_compared_trimmed_in_any_case_and_the_cell_is_kept(parse: Parse) -> None:
     got = parse(HEADER + "a,2024-01, knife ,1,1\nb,Feb-24,BLADE,1,1\nc,2024-03,,1,1\n")
-    assert [(row["kind"], row["kind_source"]) for row in got.rows] == [("Knife", " knife "), ("Knife", "BLADE"), (None, None)]
+    assert [(row["kind"], row["kind_source"]) for row in got.rows] == [
+        ("Knife", " knife "),
+        ("Knife", "BLADE"),
+        (None, None),
+    ]
     assert got.chunks[0].frame.columns == [
         "line_number", "code", "month", "kind", "kind_source", "victims", "rate", "note",
     ]  # fmt: skip
@@ -136,7 +148,10 @@ def test_unknown_values_reject_the_row_and_the_reason_holds_no_value(parse: Pars
 
 
 def test_an_unknown_value_may_null_the_cell_while_the_row_counts(parse: Parse) -> None:
-    columns = [{"name": "kind", "values": {"Knife": []}, "unmapped": "null_cell", "mandatory": True}, {"name": "n", "type": "integer"}]
+    columns = [
+        {"name": "kind", "values": {"Knife": []}, "unmapped": "null_cell", "mandatory": True},
+        {"name": "n", "type": "integer"},
+    ]
     got = parse("kind,n\nGun,1\nGun,x\nKnife,1\n,1\n", contract(columns))
     assert got.codes == [(3, "n", "not_an_integer")]
     assert [(n.line_number, n.column, n.code, n.received) for n in got.nulled] == [(2, "kind", "unknown_value", "Gun")]
@@ -161,7 +176,11 @@ def test_a_record_of_blank_cells_is_a_blank_row(parse: Parse) -> None:
 
 
 def test_completeness_counts_accepted_rows_and_absent_columns(parse: Parse) -> None:
-    columns = [{"name": "a", "mandatory": True}, {"name": "b", "mandatory": True, "required": False}, {"name": "n", "type": "integer"}]
+    columns = [
+        {"name": "a", "mandatory": True},
+        {"name": "b", "mandatory": True, "required": False},
+        {"name": "n", "type": "integer"},
+    ]
     got = parse("a,n\nx,1\n,2\ny,z\n", contract(columns))
     assert (got.reading.mandatory_cells, got.reading.blank_cells) == (4, 3)
 
@@ -216,7 +235,7 @@ def test_line_numbers_and_types_hold_over_chunks(parse: Parse) -> None:
     assert [r.line_number for r in got.rejects] == [i + 2 for i in range(0, 100, 7)]
     assert {tuple(c.frame.schema.items()) for c in got.chunks} == {
         (
-            ("line_number", pl.Int64), ("code", pl.String), ("month", pl.Date), ("kind", pl.String), ("kind_source", pl.String),
-            ("victims", pl.Int64), ("rate", pl.String), ("note", pl.String),
+            ("line_number", pl.Int64), ("code", pl.String), ("month", pl.Date), ("kind", pl.String),
+            ("kind_source", pl.String), ("victims", pl.Int64), ("rate", pl.String), ("note", pl.String),
         )
     }  # fmt: skip

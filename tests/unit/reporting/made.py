@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 from psycopg2 import sql
 from psycopg2.extras import Json
-
 from vru.landing import Landing
 from vru.settings import CHECKOUT
 
@@ -39,10 +38,10 @@ def victims(first: int, last: int, *, shifted: bool = False) -> list[tuple[date,
     found = []
     for i, month in enumerate(months(first, last)):
         for k in range(9 + i * 7 % 5):
-            borough = "Ealing" if shifted and k % 4 == 0 else ("Brent", "Hackney", "Ealing")[(i + k * k) % 3]
-            found.append((month, borough))
-    # Brent has one victim in five years, so that a small count would show if it could.
-    return [(m, b if b != "Brent" or (m == date(2018, 5, 1) and i < 400) else "Hackney") for i, (m, b) in enumerate(found)]
+            borough = "Ealing" if shifted and k % 4 == 0 else ("Hackney", "Ealing")[(i + k * k) % 2]
+            # Brent has three victims in all, so that a small count would show if it could.
+            found.append((month, "Brent" if k == 0 and month.year == 2018 and month.month in (2, 5, 9) else borough))
+    return found
 
 
 def csv_of(rows: list[tuple[date, str]]) -> bytes:
@@ -50,14 +49,12 @@ def csv_of(rows: list[tuple[date, str]]) -> bytes:
     text = io.StringIO()
     text.write(HEADER)
     for month, borough in rows:
-        text.write(
-            f"1,25 to 34,Male,Shooting,Not Domestic,{month:%b %Y},Murder,Solved,{borough},White\n"
-        )
+        text.write(f"1,25 to 34,Male,Shooting,Not Domestic,{month:%b %Y},Murder,Solved,{borough},White\n")
     return text.getvalue().encode()
 
 
 def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dict[str, Any]:
-    """Fill ledger, landing and ``schema``; return what is in them. ``mixed`` takes 2020's boroughs from a third file."""
+    """Fill ledger, landing and ``schema``; ``mixed`` takes 2020's boroughs from a third file."""
     from vru.warehouse.engine import raw_connection
     from vru.warehouse.migrate import migrate
 
@@ -146,12 +143,20 @@ def _marts(
         ],
     )  # fmt: skip
     for month in months(2015, 2021):
-        _insert(cursor, schema, "build_input", feed=FEED, resource="victims", partition="", unit_start=month,
-                unit_end=month, unit_key="", column_name="", batch_id=batches[1], withheld_columns=["borough_name"])  # fmt: skip
+        unit: dict[str, Any] = {
+            "feed": FEED,
+            "resource": "victims",
+            "partition": "",
+            "unit_start": month,
+            "unit_end": month,
+            "unit_key": "",
+        }
+        whole = {"column_name": "", "batch_id": batches[1], "withheld_columns": ["borough_name"]}
+        _insert(cursor, schema, "build_input", **unit, **whole)
         if month.year < 2021:
             source = batches[2] if mixed and month.year == 2020 else batches[0]
-            _insert(cursor, schema, "build_input", feed=FEED, resource="victims", partition="", unit_start=month,
-                    unit_end=month, unit_key="", column_name="borough_name", batch_id=source, withheld_columns=[])  # fmt: skip
+            sound = {"column_name": "borough_name", "batch_id": source, "withheld_columns": []}
+            _insert(cursor, schema, "build_input", **unit, **sound)
     by_month = Counter(month for month, _ in new)
     for month in months(2015, 2021):
         _insert(cursor, schema, "headline_london_month", definition_id="homicide", source_feed=FEED,
@@ -162,8 +167,8 @@ def _marts(
         _insert(cursor, schema, "mart_measure", definition_id="homicide", is_headline=True, period_kind="calendar_year",
                 area_kind="region", area_code="E12000007", area_name="London", period_start=start,
                 population_count=8_800_000)  # fmt: skip
-        sound = third if mixed and year == 2020 else old
-        counted = Counter(borough for month, borough in sound if month.year == year)
+        rows = third if mixed and year == 2020 else old
+        counted = Counter(borough for month, borough in rows if month.year == year)
         for code, name in BOROUGHS:
             is_known = name != "City of London" and year < 2021
             _insert(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+import csv
+import os
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
-
 from vru.statistics import change
 from vru.statistics.control_chart import c_chart
+
+REAL = Path(os.environ.get("VRU_REAL_DATA", Path(__file__).resolve().parents[4] / "shared" / "real"))
 
 
 def months(counts: list[int], start: date = date(2014, 1, 1)) -> list[tuple[date, int]]:
@@ -142,3 +147,20 @@ def test_benjamini_hochberg_passes_all_below_the_last_that_holds() -> None:
     assert change.passes([0.09, 0.01, 0.06, 0.5]) == [False, True, False, False]
     assert change.passes([0.04, 0.01, 0.07, 0.5]) == [True, True, True, False]
     assert change.passes([]) == []
+
+
+def test_the_rise_of_2017_is_found_by_june_in_the_real_file() -> None:
+    path = REAL / "mps_homicide_victims" / "homicide_victims_vintage_2022.csv"
+    if not path.is_file():
+        pytest.skip(f"no real data at {REAL}; set VRU_REAL_DATA")
+    with path.open(encoding="utf-8", newline="") as file:
+        counted = Counter(datetime.strptime(r["Recorded Date"], "%b-%y").date() for r in csv.DictReader(file))  # noqa: DTZ007
+    series = [(m, counted[m]) for m, _ in months([0] * 174, date(2003, 1, 1))]
+    assert series[-1][0] == date(2017, 6, 1)
+    breaks = [date(2012, 4, 1)]
+    baseline = change.baseline_of(c_chart(series[:-12], breaks=breaks))
+    assert baseline is not None
+    found = change.compare([n for _, n in series[-12:]], baseline)
+    assert (
+        change.verdict(c_chart(series, breaks=breaks), found, is_passing=change.passes([found.p_value])[0]) == "higher"
+    )

@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    def answer(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
+    def answer(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: Any) -> None:
         """A sound answer, or one whose Content-Length is another."""
         self.head(status, Content_Length=str(len(body) if length is None else length), **headers)
         self.wfile.write(body)

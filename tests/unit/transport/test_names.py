@@ -42,7 +42,7 @@ def test_a_feed_with_one_resource_gives_it_whatever_the_name() -> None:
 
 
 def graded(grain: str, period_format: str, group: str) -> Any:
-    more = {"delivery": "period", "grain": grain, "unit_column": "day", "columns": [DAY]}
+    more: dict[str, Any] = {"delivery": "period", "grain": grain, "unit_column": "day", "columns": [DAY]}
     names = [{"pattern": f"(?P<period>{group})", "period_format": period_format}]
     return contract({"kind": "inbox"}, resource("area", **more, names=names))
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpcore
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from vru.landing import Landing
 from vru.transport.addresses import Addresses
 from vru.transport.errors import SourceError
@@ -94,7 +101,7 @@ def test_live_connects_to_public_addresses_only(address: str, is_public: bool) -
 @pytest.mark.parametrize("second", ["127.0.0.1", "::1", "::ffff:10.0.0.1", "169.254.169.254"])
 def test_a_name_that_also_leads_inside_is_refused(second: str) -> None:
     backend = CheckedBackend(LIVE.permits, Deadline(), lambda host, port: ["51.140.0.1", second])
-    with pytest.raises(SourceError, match="address_refused: data.police.uk"):
+    with pytest.raises(SourceError, match=r"address_refused: data\.police\.uk"):
         backend.connect_tcp("data.police.uk", 443, timeout=1)
 
 
@@ -124,15 +131,30 @@ def test_a_name_that_is_not_found_may_be_tried_again() -> None:
 # Row 10
 
 
-def certificate(folder: Path, *options: str) -> tuple[Path, Path]:
-    """A self-signed certificate and its key."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, *options],
-        check=True,
-        capture_output=True,
+def certificate(folder: Path, name: x509.GeneralName, *, days: int = 2) -> tuple[Path, Path]:
+    """A self-signed certificate for this name that ends in so many days, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "partner")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=10))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
-    return cert, key
+    cert_path, key_path = folder / "cert.pem", folder / "key.pem"
+    cert_path.write_bytes(made.public_bytes(Encoding.PEM))
+    key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return cert_path, key_path
+
+
+LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -154,82 +176,68 @@ class Quiet(HTTPServer):
         """A handshake that the client breaks off is what the tests want."""
 
 
-@pytest.fixture
-def secure(tmp_path: Path) -> Iterator[tuple[Quiet, ssl.SSLContext]]:
+@contextmanager
+def serving(context: ssl.SSLContext) -> Iterator[str]:
+    """A server that speaks TLS in this way; gives its address."""
     Answering.asked = 0
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server = Quiet(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def start() -> None:
+    with Quiet(("127.0.0.1", 0), Answering) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
-    server.start = start  # type: ignore[attr-defined]
-    yield server, context
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
-
-def ask(server: Quiet, folder: Path) -> bytes:
-    server.start()  # type: ignore[attr-defined]
-    base = f"https://127.0.0.1:{server.server_port}"
-    with Http(Addresses(["api.example"], base), Landing(folder / "landing"), FAST) as http:
+def ask(base_url: str, folder: Path) -> bytes:
+    with Http(Addresses(["api.example"], base_url), Landing(folder / "landing"), FAST) as http:
         return http.read("https://api.example/a.csv", frozenset({"csv"})).body
 
 
+def speaking(cert: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
 @pytest.mark.parametrize(
-    ("problem", "options", "is_known"),
+    ("name", "days", "is_known"),
     [
-        ("self_signed", ["-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"], False),
-        ("wrong_host", ["-subj", "/CN=api", "-addext", "subjectAltName=DNS:other.example", "-days", "2"], True),
-        (
-            "expired",
-            ["-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "-1"],
-            True,
-        ),
+        pytest.param(LOOPBACK, 2, False, id="self_signed"),
+        pytest.param(x509.DNSName("other.example"), 2, True, id="wrong_host"),
+        pytest.param(LOOPBACK, -1, True, id="expired"),
     ],
 )
 def test_a_bad_certificate_fails_at_once(
-    secure: tuple[Quiet, ssl.SSLContext],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    problem: str,
-    options: list[str],
-    is_known: bool,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: x509.GeneralName, days: int, is_known: bool
 ) -> None:
-    server, context = secure
-    cert, key = certificate(tmp_path, *options)
-    context.load_cert_chain(cert, key)
+    cert, key = certificate(tmp_path, name, days=days)
     if is_known:
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    with pytest.raises(SourceError, match="tls: api.example: its certificate is not valid") as caught:
-        ask(server, tmp_path)
+    with (
+        serving(speaking(cert, key)) as url,
+        pytest.raises(SourceError, match=r"tls: api\.example: its certificate is not valid") as caught,
+    ):
+        ask(url, tmp_path)
     assert not caught.value.is_retryable
     assert Answering.asked == 0
 
 
-def test_a_good_certificate_of_a_known_authority_is_accepted(
-    secure: tuple[Quiet, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server, context = secure
-    cert, key = certificate(tmp_path, "-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
-    context.load_cert_chain(cert, key)
+def test_a_good_certificate_of_a_known_authority_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cert, key = certificate(tmp_path, LOOPBACK)
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    assert ask(server, tmp_path) == b"a,b\n"
+    with serving(speaking(cert, key)) as url:
+        assert ask(url, tmp_path) == b"a,b\n"
 
 
-def test_an_old_protocol_fails_at_once(
-    secure: tuple[Quiet, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server, context = secure
-    cert, key = certificate(tmp_path, "-subj", "/CN=api", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
-    context.load_cert_chain(cert, key)
+def test_an_old_protocol_fails_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cert, key = certificate(tmp_path, LOOPBACK)
+    context = speaking(cert, key)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    with pytest.raises(SourceError, match="tls: api.example: no safe connection"):
-        ask(server, tmp_path)
+    with serving(context) as url, pytest.raises(SourceError, match=r"tls: api\.example: no safe connection"):
+        ask(url, tmp_path)
     assert Answering.asked == 0

@@ -73,9 +73,7 @@ def test_every_role_logs_in_where_it_belongs(cluster: Server) -> None:
 
 @pytest.mark.parametrize("password", ["wrong", ""])
 @pytest.mark.parametrize("role", ["postgres", "migrator", "analyst"])
-def test_a_wrong_or_missing_password_is_refused_on_the_socket(
-    cluster: Server, role: str, password: str
-) -> None:
+def test_a_wrong_or_missing_password_is_refused_on_the_socket(cluster: Server, role: str, password: str) -> None:
     arguments = {**cluster.connect_args(role, "vru"), "password": password}
     with pytest.raises(psycopg2.OperationalError, match=r"authentication failed|no password supplied"):
         psycopg2.connect(**arguments)
@@ -315,17 +313,13 @@ def test_root_runs_the_server_as_a_system_user(cluster: Server) -> None:
 
 
 @as_root
-def test_programs_in_a_closed_folder_are_copied_for_the_server(
-    new_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_programs_in_a_closed_folder_are_copied_for_the_server(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = new_home.parent / "site-packages"
     site = wheel_bin().parents[2]
     for part in (f"{binaries.PACKAGE}/{binaries.INSTALLATION}", f"{binaries.PACKAGE}.libs"):
         if (site / part).is_dir():
             shutil.copytree(site / part, closed / part, symlinks=True)
-    monkeypatch.setattr(
-        binaries, "wheel_bin", lambda: closed / binaries.PACKAGE / binaries.INSTALLATION / "bin"
-    )
+    monkeypatch.setattr(binaries, "wheel_bin", lambda: closed / binaries.PACKAGE / binaries.INSTALLATION / "bin")
     before = modes(closed)
     copies = set(binaries.SYSTEM_ROOT.glob("programs-*"))
     server = Server(new_home).ensure()
@@ -371,9 +365,7 @@ def in_child(work: Callable[[], None], uid: int | None = None) -> int:
 
 
 @as_root
-@pytest.mark.parametrize(
-    "inner", ["home", f"a long, 'quoted' path/{'x' * 120}/{'y' * 120}"], ids=["short", "long"]
-)
+@pytest.mark.parametrize("inner", ["home", f"a long, 'quoted' path/{'x' * 120}/{'y' * 120}"], ids=["short", "long"])
 def test_an_ordinary_user_works_and_others_cannot_get_in(new_home: Path, inner: str) -> None:
     nobody = pwd.getpwnam("nobody")
     new_home.parent.chmod(0o711)
@@ -486,9 +478,7 @@ def test_a_half_made_cluster_is_made_again(new_home: Path, monkeypatch: pytest.M
     assert not list(cluster.glob("initdb-*"))
 
 
-def test_roles_are_set_up_again_if_that_was_cut_short(
-    new_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_roles_are_set_up_again_if_that_was_cut_short(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(new_home)
 
     def die(*_: object) -> None:
@@ -604,9 +594,7 @@ def test_lines_for_each_tool(new_home: Path, monkeypatch: pytest.MonkeyPatch) ->
         with create_engine(line).connect() as connection:
             assert connection.execute(text("SELECT 1")).scalar() == 1
         (line,) = connection_lines("analyst", "psql")
-        done = subprocess.run(
-            f"{line} -Atc 'SELECT 1'", shell=True, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(f"{line} -Atc 'SELECT 1'", shell=True, capture_output=True, text=True, check=False)
         assert done.stdout.strip() == "1", done.stderr
         (line,) = connection_lines("analyst", "pandas")
         scope: dict[str, Any] = {}

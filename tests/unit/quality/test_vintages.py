@@ -1,0 +1,271 @@
+"""Checks against what was stated with a delivery, against earlier vintages and earlier periods, in any order."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from datetime import date
+
+import pytest
+from vru import quality
+
+from tests.unit.quality.conftest import TODAY, Row, Warehouse, crimes, needs_real_data, real_data, victims
+
+
+def load(warehouse: Warehouse, batch: int) -> quality.Verdict:
+    """Audit a batch and admit it if it passed."""
+    verdict = quality.audit(batch, today=TODAY)
+    quality.admit(batch)
+    return verdict
+
+
+def failed(verdict: quality.Verdict) -> list[str]:
+    """Ids of the checks that failed."""
+    return [found.check_id for found in verdict.failed]
+
+
+def swapped(rows: list[Row], source: str, target: str, count: int) -> list[Row]:
+    """The list with so many victims of one borough moved to another."""
+    found, left = [], count
+    for row in rows:
+        if left and row["borough_name"] == source:
+            row, left = {**row, "borough_name": target}, left - 1
+        found.append(row)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"warnings": ("no_final_newline: the last line has no end",)}, "held"),
+        ({"warnings": ("no_final_newline: the last line has no end",), "manifest_rows": 120}, "passed"),
+        ({"warnings": ("no_final_newline: the last line has no end",), "is_whole": True}, "passed"),
+        ({"warnings": ("no_final_newline: the last line has no end",), "is_whole": False}, "held"),
+        ({"warnings": ("unknown column 'x' was left out",)}, "passed"),
+        ({"manifest_rows": 121}, "held"),
+        ({"manifest_rows": 120}, "passed"),
+    ],
+)
+def test_what_was_stated_with_the_file(warehouse: Warehouse, options: dict[str, object], status: str) -> None:
+    assert load(warehouse, warehouse.homicides(victims(), **options)).status == status  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rows", "check"),
+    [
+        (victims(11), "no_month_lost"),
+        ([row for row in victims() if row["recorded_month"] != date(2020, 5, 1)], "no_month_lost"),
+        (victims(12, 3), "total_is_plausible"),
+        (victims(12, 41), "total_is_plausible"),
+    ],
+)
+def test_implausible_list_is_held(warehouse: Warehouse, rows: list[Row], check: str) -> None:
+    load(warehouse, warehouse.homicides(victims(), "2024-01-01"))
+    verdict = load(warehouse, warehouse.homicides(rows, "2024-02-01"))
+    assert verdict.status == "held"
+    assert verdict.reason.startswith(f"{check}: ")
+    assert warehouse.sql("select status from ops.batch order by batch_id") == [("admitted",), ("held",)]
+
+
+def test_a_held_list_is_never_compared_with(warehouse: Warehouse) -> None:
+    load(warehouse, warehouse.homicides(victims(6), "2024-01-01"))
+    assert (
+        load(warehouse, warehouse.homicides(victims(12, manifest := 10), "2024-01-02", manifest_rows=manifest)).status
+        == "held"
+    )
+    assert load(warehouse, warehouse.homicides(victims(7), "2024-01-03")).status == "passed"
+
+
+def test_unknown_words_hold_above_one_row_in_a_hundred(warehouse: Warehouse) -> None:
+    for count, status in ((1, "passed"), (2, "held")):
+        batch = warehouse.homicides(victims())
+        for line in range(2, 2 + count):
+            warehouse.sql(
+                "insert into quarantine.cell values (%s, %s, 'method', 'unmapped', 'new word', 'x')", batch, line
+            )
+        verdict = quality.audit(batch, today=TODAY)
+        assert verdict.status == status
+        assert "unknown_words_noted" in failed(verdict)
+
+
+def test_borough_shift_withholds_the_column_only(warehouse: Warehouse) -> None:
+    good = victims()
+    load(warehouse, warehouse.homicides(good, "2024-01-01"))
+    natural = warehouse.homicides(swapped(good, "Barnet", "Ealing", 2), "2024-02-01")
+    assert load(warehouse, natural).withheld == [], "2 of 120 victims are 1.7 %"
+    wrong = warehouse.homicides(swapped(good, "Bexley", "Ealing", 6), "2024-03-01")
+    verdict = load(warehouse, wrong)
+    assert (verdict.status, verdict.withheld, failed(verdict)) == ("passed", ["borough_name"], ["borough_shares_shift"])
+    assert verdict.failed[0].detail == f"5.000 % of rows moved, against batch {natural}"
+    later = warehouse.homicides(swapped(good, "Barnet", "Ealing", 3), "2024-04-01")
+    assert load(warehouse, later).withheld == [], "compared with the newest list whose borough is sound"
+
+
+def test_pseudo_boroughs_stay_out_of_the_shift(warehouse: Warehouse) -> None:
+    good = victims()
+    load(warehouse, warehouse.homicides(good, "2024-01-01"))
+    moved = [
+        {**row, "borough_name": "Unknown"} if index % 10 == 0 and index < 60 else row for index, row in enumerate(good)
+    ]
+    verdict = load(warehouse, warehouse.homicides(moved, "2024-02-01"))
+    share = float(verdict.failed[0].detail.split(" ")[0]) if verdict.failed else 0.0
+    assert share == pytest.approx(100 * (12 / 120 - 6 / 114), abs=0.01), "shares are of victims with a real borough"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_order_of_arrival_does_not_matter(warehouse: Warehouse, order: tuple[int, ...]) -> None:
+    """Sound, boroughs wrong, sound, a month lost: loaded in any order, the same lists stand with the same columns."""
+    good = victims()
+    lists = [
+        (good, "2024-01-01"),
+        (swapped(good, "Bexley", "Ealing", 8), "2024-02-01"),
+        (swapped(good, "Barnet", "Ealing", 1), "2024-03-01"),
+        (victims(11), "2024-04-01"),
+    ]
+    batches: dict[int, int] = {}
+    for index in order:
+        batches[index] = warehouse.homicides(*lists[index])
+        load(warehouse, batches[index])
+    ended = [warehouse.status(batches[index]) for index in range(4)]
+    assert ended[0] == ("admitted", [])
+    assert ended[1] == ("admitted", ["borough_name"])
+    assert ended[2] == ("admitted", [])
+    assert ended[3][0] in ("held", "withdrawn"), "both keep it out of every measure"
+    current = warehouse.sql("select distinct column_name, batch_id from ops.current_input() order by 1")
+    assert current == [("", batches[2]), ("borough_name", batches[2])]
+
+
+def test_audited_together_then_admitted(warehouse: Warehouse) -> None:
+    """As the pipeline does it: a batch that passed and waits is sound already."""
+    first = warehouse.homicides(victims(), "2024-01-01")
+    second = warehouse.homicides(victims(11), "2024-02-01")
+    assert [quality.audit(batch, today=TODAY).status for batch in (first, second)] == ["passed", "held"]
+
+
+def test_what_a_person_lifted_or_released_stays(warehouse: Warehouse) -> None:
+    good = victims()
+    wrong = warehouse.homicides(swapped(good, "Bexley", "Ealing", 8), "2024-02-01")
+    short = warehouse.homicides(victims(11), "2024-03-01")
+    for batch in (wrong, short):
+        load(warehouse, batch)
+    first = warehouse.homicides(good, "2023-12-01")
+    assert warehouse.status(short)[0] == "held"
+    for batch, decision, column in ((wrong, "release_column", "borough_name"), (short, "release", None)):
+        warehouse.sql(
+            "insert into ops.decision (batch_id, decision, column_name, reason, decided_by) values (%s, %s, %s, 'seen', 'me')",
+            batch, decision, column,
+        )  # fmt: skip
+    warehouse.sql("update ops.batch set status = 'admitted', admitted_at = now() where batch_id = %s", short)
+    load(warehouse, first)
+    assert warehouse.status(wrong) == ("admitted", [])
+    assert warehouse.status(short)[0] == "admitted"
+
+
+def test_released_batch_is_what_later_ones_are_compared_with(warehouse: Warehouse) -> None:
+    """The publisher really ended the series one month earlier: once a person agrees, its next list is sound as well."""
+    load(warehouse, warehouse.homicides(victims(12), "2024-01-01"))
+    released = warehouse.homicides(victims(11), "2024-02-01")
+    later = warehouse.homicides(swapped(victims(11), "Barnet", "Ealing", 1), "2024-03-01")
+    assert [load(warehouse, batch).status for batch in (released, later)] == ["held", "held"]
+    from vru.warehouse import decisions
+
+    decisions.release(released, "confirmed in writing", "engineer")
+    quality.recheck_later(released)
+    assert warehouse.status(later)[0] == "admitted"
+
+
+def test_volume_against_earlier_months(warehouse: Warehouse) -> None:
+    for number in range(1, 7):
+        assert (
+            load(warehouse, warehouse.street(crimes(100, f"2023-{number:02d}"), f"2023-{number:02d}")).status
+            == "passed"
+        )
+    low = load(warehouse, warehouse.street(crimes(39, "2023-07"), "2023-07"))
+    assert low.status == "held"
+    assert low.reason.startswith("volume_against_earlier_months: ")
+    assert load(warehouse, warehouse.street(crimes(401, "2023-08"), "2023-08")).status == "held"
+    assert load(warehouse, warehouse.street(crimes(60, "2023-09"), "2023-09")).status == "passed"
+
+
+def test_volume_that_sinks_over_months_is_seen(warehouse: Warehouse) -> None:
+    sizes = [200] * 8 + [166, 138, 115, 95, 79]
+    ended = []
+    for index, size in enumerate(sizes):
+        first = f"{2022 + index // 12}-{index % 12 + 1:02d}"
+        ended.append(load(warehouse, warehouse.street(crimes(size, first), first)).status)
+    assert ended == ["passed"] * 12 + ["held"]
+
+
+def test_too_little_history_judges_nothing(warehouse: Warehouse) -> None:
+    for number in range(1, 6):
+        load(warehouse, warehouse.street(crimes(100, f"2023-{number:02d}"), f"2023-{number:02d}"))
+    assert load(warehouse, warehouse.street(crimes(10, "2023-06"), "2023-06")).status == "passed"
+
+
+def test_restated_month_is_compared_with_the_same_month(warehouse: Warehouse) -> None:
+    load(warehouse, warehouse.street(crimes(400, "2023-01"), "2023-01", "2023-03-01"))
+    load(warehouse, warehouse.street(crimes(60, "2023-02"), "2023-02", "2023-04-01"))
+    again = load(warehouse, warehouse.street(crimes(100, "2023-01"), "2023-01", "2023-04-01"))
+    assert again.status == "held"
+    assert again.reason.startswith("volume_against_earlier_vintage: ")
+
+
+def test_a_borough_without_records_holds_the_month(warehouse: Warehouse) -> None:
+    both = crimes(400)
+    for row in both[:200]:
+        row["lsoa_name"] = "Tower Hamlets 001B"
+    for number in range(1, 4):
+        rows = [{**row, "month": date(2023, number, 1)} for row in both]
+        assert load(warehouse, warehouse.street(rows, f"2023-{number:02d}")).status == "passed"
+    verdict = load(warehouse, warehouse.street(crimes(400, "2023-04"), "2023-04"))
+    assert verdict.reason.startswith("no_area_vanished: ")
+
+
+def test_months_loaded_newest_first_end_the_same(warehouse: Warehouse) -> None:
+    sizes = dict.fromkeys(range(1, 8), 100) | {7: 20}
+    batches = {}
+    for number in sorted(sizes, reverse=True):
+        batches[number] = warehouse.street(crimes(sizes[number], f"2023-{number:02d}"), f"2023-{number:02d}")
+        load(warehouse, batches[number])
+    assert warehouse.status(batches[7])[0] == "withdrawn"
+    reason = warehouse.sql("select reason from ops.batch where batch_id = %s", batches[7])
+    assert reason[0][0].startswith("volume_against_earlier_months: ")
+    assert {warehouse.status(batches[number])[0] for number in range(1, 7)} == {"admitted"}
+
+
+@needs_real_data
+def test_the_real_lists_of_victims(warehouse: Warehouse) -> None:
+    """B20: the copy of 2022 moves 4.3 % of victims to other boroughs; its totals are good."""
+    from vru.contracts import load_contract
+    from vru.parsing import read
+
+    folder = real_data()
+    assert folder is not None
+    verdicts = []
+    for name, vintage, rows in (("2021_05", "2021-05-05", 2544), ("2022", "2022-03-01", 2686)):
+        with (folder / "mps_homicide_victims" / f"homicide_victims_vintage_{name}.csv").open("rb") as stream:
+            reading = read(
+                load_contract("mps_homicide_victims"), "victims", stream, file_name=f"homicide_victims_{name}.csv"
+            )
+            found = [row for chunk in reading for row in chunk.frame.to_dicts()]
+        for row in found:
+            row.pop("line_number")
+        assert len(found) == rows
+        verdicts.append(load(warehouse, warehouse.homicides(found, vintage, manifest_rows=rows)))
+    assert [v.status for v in verdicts] == ["passed", "passed"]
+    assert [v.rows_quarantined for v in verdicts] == [0, 0]
+    assert (failed(verdicts[0]), verdicts[0].withheld) == ([], [])
+    assert (failed(verdicts[1]), verdicts[1].withheld) == (["borough_shares_shift"], ["borough_name"])
+    assert verdicts[1].failed[0].detail.startswith("4.292 % of rows moved")
+
+
+def test_a_small_batch_is_cheap(warehouse: Warehouse) -> None:
+    """A first run has some 200 small batches. The bound is loose: machines that run tests are busy."""
+    load(warehouse, warehouse.street(crimes(50, "2023-01"), "2023-01"))
+    took = []
+    for number in range(2, 7):
+        batch = warehouse.street(crimes(50, f"2023-{number:02d}"), f"2023-{number:02d}")
+        begun = time.process_time()
+        quality.audit(batch, today=TODAY)
+        took.append(time.process_time() - begun)
+    assert sorted(took)[2] < 0.4
