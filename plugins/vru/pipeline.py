@@ -211,7 +211,8 @@ class _History:
         self._connection, self._feed = connection, feed
 
     def last(self, source_url: str) -> LastAnswer | None:
-        found = ledger.last_answer(self._connection, self._feed, source_url)
+        with self._connection:  # no transaction stays open while bytes come in
+            found = ledger.last_answer(self._connection, self._feed, source_url)
         return LastAnswer(*found) if found else None
 
 

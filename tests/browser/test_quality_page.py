@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium; install th
 @pytest.fixture(scope="module")
 def page(cluster: Server, vru_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     landing = Landing(vru_home / "landing")
+    made.clear_published()
     made.make(landing)
     publish(landing=landing, contracts=load_contracts())
     return write_quality_report(

@@ -208,7 +208,7 @@ GEOGRAPHY: dict[str, str] = {
         f"select '', count(*) from ({PER_LSOA_YEAR}) w where miss > 0.001"
     ),
     "largest_miss": f"select '', round(max(miss), 6) from ({PER_LSOA_YEAR}) w",
-    "properties": "select '', array_to_string(headers, ';') from ops.batch where batch_id = any(:b)",
+    "properties": "select '', array_to_string(array_remove(headers, 'geometry'), ';') from ops.batch where batch_id = any(:b)",
     "features_by_geometry": f"select g.geometry ->> 'type', count(*) from {GEOMETRIES} g group by 1",
     "bbox_lng_lat": f"""
         select '', concat_ws(',', min((value -> 0)::numeric), min((value -> 1)::numeric),

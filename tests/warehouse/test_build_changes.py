@@ -164,10 +164,11 @@ def test_the_same_content_stated_again_writes_no_fact(built: None) -> None:
     transform.build(today=TODAY)
     execute(
         "loader",
-        "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, vintage_source, "
-        "source_url, file_name, size_bytes, content_key) "
-        "select feed, resource, partition, period_start, period_end, sha256, vintage_at + interval '30 days', 'manifest', "
-        "source_url, file_name, size_bytes, content_key from ops.delivery where feed = 'mps_homicide_victims'",
+        "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
+        "vintage_source, source_url, file_name, size_bytes, content_key) "
+        "select feed, resource, partition, period_start, period_end, sha256, vintage_at + interval '30 days', "
+        "'manifest', source_url, file_name, size_bytes, content_key from ops.delivery "
+        "where feed = 'mps_homicide_victims'",
     )
     assert transform.is_due()
     result = transform.build(today=TODAY)
@@ -207,20 +208,6 @@ def test_an_incremental_build_equals_a_full_one(built: None) -> None:
     assert result is not None
     assert result.is_full
     assert transform.mart_hash() == by_differences
-
-
-def test_a_changed_lookup_writes_every_unit_again(built: None) -> None:
-    from vru import transform
-
-    assert rows("select distinct lsoa_vintage from marts.fct_street_crime") == [("both",)]
-    (batch,) = rows("select batch_id from ops.batch where feed = 'ons_geography' and partition = '2021'")
-    restore = withdrawn(batch[0])
-    result = transform.build(today=TODAY)
-    assert result is not None
-    assert result.is_full
-    assert rows("select distinct lsoa_vintage, is_in_london from marts.fct_street_crime") == [("2011", True)]
-    restore()
-    transform.build(today=TODAY)
 
 
 KILLED = """
@@ -360,7 +347,8 @@ def test_readers_never_see_an_error_or_a_mixture(built: None) -> None:
     for schema in ("marts", "marts_build"):
         with swapper, swapper.cursor() as cursor:
             cursor.execute(
-                f"select (select max(built_at) from {schema}.build_info), (select count(*) from {schema}.fct_street_crime)"
+                f"select (select max(built_at) from {schema}.build_info), "
+                f"(select count(*) from {schema}.fct_street_crime)"
             )
             built_at, count = cursor.fetchone() or (None, None)
             known[built_at] = count
@@ -376,7 +364,8 @@ def test_readers_never_see_an_error_or_a_mixture(built: None) -> None:
             while not stop.is_set():
                 try:
                     cursor.execute(
-                        "select (select max(built_at) from marts.build_info), (select count(*) from marts.fct_street_crime)"
+                        "select (select max(built_at) from marts.build_info), "
+                        "(select count(*) from marts.fct_street_crime)"
                     )
                     seen.add(cursor.fetchone() or (None, None))
                 except psycopg2.Error as error:
@@ -438,6 +427,19 @@ def withdrawn(batch_id: int | None = None, feed: str = "") -> Callable[[], None]
     )
 
 
+def test_a_changed_lookup_writes_every_unit_again(built: None) -> None:
+    from vru import transform
+
+    assert rows("select distinct lsoa_vintage from marts.fct_street_crime") == [("both",)]
+    (batch,) = rows("select batch_id from ops.batch where feed = 'ons_geography' and partition = '2021'")
+    restore = withdrawn(batch[0])
+    result = transform.build(today=TODAY)
+    assert result is not None
+    assert result.is_full
+    assert rows("select distinct lsoa_vintage, is_in_london from marts.fct_street_crime") == [("2011", True)]
+    restore()
+
+
 @pytest.mark.parametrize(
     ("feed", "query", "expected"),
     [
@@ -456,7 +458,7 @@ def withdrawn(batch_id: int | None = None, feed: str = "") -> Callable[[], None]
         ("police_uk_stop_search", "select count(*) from marts.fct_stop_search", [(0,)]),
     ],
 )
-def test_marts_build_without_a_feed(built: None, feed: str, query: str, expected: list[object]) -> None:
+def test_marts_build_without_a_feed(warehouse: None, feed: str, query: str, expected: list[object]) -> None:
     from vru import transform
 
     restore = withdrawn(feed=feed)

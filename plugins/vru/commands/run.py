@@ -10,6 +10,9 @@ import typer
 
 from vru.commands.errors import BROKE, FELL_SHORT, say
 
+STALE_SECONDS = 7200
+"""Age of an unfinished download that nobody can still be writing: over the longest that transport allows."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -115,7 +118,7 @@ def _prepare() -> None:
 
     settings().ensure_home()
     migrate()
-    Landing(str(settings().landing_dir)).remove_stale(3600)
+    Landing(str(settings().landing_dir)).remove_stale(STALE_SECONDS)
 
 
 def source_inbox(profile: str) -> Path | None:

@@ -72,7 +72,7 @@ class _Batch:
 
 
 def audit(batch_id: int, *, today: date) -> Verdict:
-    """Check a parsed batch and write what was found, in one transaction: results, quarantine, columns withheld, verdict.
+    """Check a parsed batch and write results, quarantine, columns withheld and verdict in one transaction.
 
     An audited batch returns the verdict it has; an audit that was killed leaves nothing and starts again. Raises
     SuiteError, ContractError and QualityError, and writes nothing then.
@@ -291,10 +291,11 @@ def _over_tolerance(cursor: Cursor, batch: _Batch, lines: _Lines) -> FailedCheck
     )
     most: Any = cursor.fetchone()
     share = 100 * faulty / batch.rows_parsed if batch.rows_parsed else 100.0
+    by = most["check_id"] if most else "of the parse"
     return FailedCheck(
         TOLERANCE,
         "critical",
-        f"{faulty} of {batch.rows_parsed} rows ({share:.2f} %), most by check {most['check_id'] if most else 'of the parse'}",
+        f"{faulty} of {batch.rows_parsed} rows ({share:.2f} %), most by check {by}",
         faulty,
         f"tolerance {tolerance_pct:g} %",
     )
@@ -343,8 +344,8 @@ def _write_results(
     ]  # fmt: skip
     execute_values(
         cursor,
-        "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, is_success, "
-        "element_count, unexpected_count, detail) values %s",
+        "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, "
+        "is_success, element_count, unexpected_count, detail) values %s",
         rows,
     )
 

@@ -15,7 +15,8 @@ from vru.warehouse.engine import raw_connection
 _NEWEST = """
     with subject as (
         select distinct on (b.feed, b.resource, b.partition) b.batch_id, null::bigint as build_id,
-               b.audited_at as at, concat_ws(' ', b.feed, b.resource, nullif(b.partition, ''), 'batch ' || b.batch_id) as name
+               b.audited_at as at,
+               concat_ws(' ', b.feed, b.resource, nullif(b.partition, ''), 'batch ' || b.batch_id) as name
         from ops.batch b where b.audited_at is not null
         order by b.feed, b.resource, b.partition, b.audited_at desc
     )

@@ -179,21 +179,10 @@ def run(schema: str, table: str, batch_id: int | None, wanted: Iterable[Expectat
 
     Raises QualityError if one cannot be run.
     """
-    condition = {} if batch_id is None else {"row_condition": Column("batch_id") == batch_id}
     bundled: list[Any] = []
     alone: list[Any] = []
     for item in wanted:
-        implementation = get_expectation_impl(item.type)
-        kwargs = dict(item.kwargs)
-        if item.type != STATEMENT:
-            kwargs |= condition
-        try:
-            built = implementation(**kwargs, severity=item.severity, meta={"check_id": item.check_id})
-        except Exception as error:
-            raise QualityError(
-                f"check {item.check_id}: {item.type} does not take these kwargs; mend its suite"
-            ) from error
-        (alone if item.type == STATEMENT else bundled).append(built)
+        (alone if item.type == STATEMENT else bundled).append(build(item, batch_id))
     outcomes: dict[str, Outcome] = {}
     batch = _batch(schema, table)
     for part, result_format in ((bundled, "BOOLEAN_ONLY"), (alone, "BASIC")):
@@ -208,6 +197,17 @@ def run(schema: str, table: str, batch_id: int | None, wanted: Iterable[Expectat
                     (result.result.get("details") or {}).get("remark", ""),
                 )
     return outcomes
+
+
+def build(item: Expectation, batch_id: int | None = None) -> Any:
+    """The expectation as Great Expectations has it, limited to the rows of a batch. Raises QualityError."""
+    kwargs = dict(item.kwargs)
+    if batch_id is not None and item.type != STATEMENT:
+        kwargs["row_condition"] = Column("batch_id") == batch_id
+    try:
+        return get_expectation_impl(item.type)(**kwargs, severity=item.severity, meta={"check_id": item.check_id})
+    except Exception as error:
+        raise QualityError(f"check {item.check_id}: {item.type} does not take these kwargs; mend its suite") from error
 
 
 def _refuse_exception(check_id: str, info: dict[str, Any]) -> None:

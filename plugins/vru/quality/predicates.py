@@ -126,8 +126,8 @@ def repeated_key(resource: Resource, facts: Facts) -> str:
     nulls = " and ".join(f"{quoted(name)} is not null" for name in resource.key)
     return (
         "(line_number in (select line_number from (select line_number, "
-        f"row_number() over (partition by {partition} order by line_number) as nth from {facts.received} k where {nulls}) n "
-        "where nth > 1))"
+        f"row_number() over (partition by {partition} order by line_number) as nth "
+        f"from {facts.received} k where {nulls}) n where nth > 1))"
     )
 
 

@@ -37,8 +37,9 @@ def write_report(
     schema = "marts"
     if known_at is not None or admitted_at is not None:
         result = transform.build(known_at, admitted_at, today=today)
-        if result is not None:
-            schema = result.schema
+        if result is None:
+            raise transform.BuildError("the past marts were not built; run `vru build` with the same instants")
+        schema = result.schema
     publish(landing=Landing(str(settings().landing_dir)), contracts=load_contracts(), schema=schema)
     return write_quality_report(
         month=month,

@@ -223,6 +223,8 @@ def fail(build_id: int, reason: str) -> None:
                 (reason[:1000], build_id),
             )
             row = cursor.fetchone()
+            if row:
+                lease.end_sessions(cursor, build_id)
         if row:
             lease.release(connection, row[0], _owner(build_id))
     finally:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from vru.settings import private_dir, settings
 from vru.transform.errors import BuildError
@@ -20,6 +20,8 @@ from vru.transform.schemas import BUILD
 from vru.warehouse.engine import server
 
 _one_at_a_time = threading.Lock()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,36 @@ def run(arguments: Sequence[str], schema: str = BUILD, session: str = "vru: dbt"
         "--no-write-json",
     ]  # fmt: skip
     with _one_at_a_time, _environment(schema, session):
-        outcome = dbtRunner().invoke(command)
+        outcome = _in_a_thread(lambda: dbtRunner().invoke(command))
     if outcome.exception is not None:
         raise BuildError(f"dbt {arguments[0]}: {without_values(str(outcome.exception))}") from None
     runs = [_node_run(result) for result in getattr(outcome.result, "results", [])]
     if not outcome.success and not any(found.is_bad for found in runs):
         raise BuildError(f"dbt {arguments[0]} failed and gave no reason; run `vru doctor`")
     return runs
+
+
+def _in_a_thread(call: Callable[[], T]) -> T:
+    """Call it on a stack of its own.
+
+    dbt looks at every frame of its callers; below Airflow or pytest, with thousands of modules loaded, that takes
+    many times as long as the work itself. An interrupt is raised here at once; `fail` then ends dbt's sessions.
+    """
+    outcome: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:  # noqa: BLE001 # raised again below, in the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=target, name="dbt", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return outcome[0]
 
 
 def without_values(message: str) -> str:

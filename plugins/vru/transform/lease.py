@@ -18,6 +18,7 @@ from datetime import timedelta
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from vru.transform.errors import BuildError
 from vru.warehouse.engine import raw_connection
@@ -114,6 +115,15 @@ def beating(schema: str, owner: str) -> Iterator[None]:
         raise _lost(schema)
 
 
+def end_sessions(cursor: Cursor, build_id: int) -> None:
+    """End what dbt still runs for a build, so that nothing of it writes any more."""
+    cursor.execute(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+        "where usename = current_user and application_name = %s and pid <> pg_backend_pid()",
+        (session_name(build_id),),
+    )
+
+
 def _try(connection: Connection, schema: str, owner: str) -> bool:
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -138,11 +148,7 @@ def _try(connection: Connection, schema: str, owner: str) -> bool:
         )
         for (build_id,) in cursor.fetchall():
             log.warning("build %d died; taking over", build_id)
-            cursor.execute(
-                "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
-                "where usename = current_user and application_name = %s and pid <> pg_backend_pid()",
-                (session_name(build_id),),
-            )
+            end_sessions(cursor, build_id)
         return True
 
 

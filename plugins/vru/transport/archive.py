@@ -24,8 +24,7 @@ def fetch(source: Source, transport: Archive, http: Http) -> Iterator[Asked]:
     """One attempt per archive: the latest, that of one period, or as few as cover everything since a month.
 
     An archive whose every member is wanted is recorded under its address; otherwise the address carries
-    `#period=YYYY-MM` or `#since=YYYY-MM`, so that
-    `not modified` never hides members that nobody has read yet.
+    `#period=YYYY-MM` or `#since=YYYY-MM`, so that `not modified` never hides members that nobody has read yet.
     """
     if source.period is not None:
         yield _fetch_one(source, transport.url.replace("{period}", f"{source.period:%Y-%m}"), http, may_lack=True)[0]
@@ -54,7 +53,9 @@ def _fetch_one(source: Source, url: str, http: Http, *, may_lack: bool) -> tuple
     def work(question: Question) -> Asked:
         nonlocal months
         # what was read of the whole archive serves every part of it; what was read of a part serves that part
-        last = source.history.last(whole) or source.history.last(part)
+        last = source.history.last(whole)
+        source_url = part if last is None else whole
+        last = last or source.history.last(part)
         try:
             answer, contents = _land(source, url, whole, http, last)
         except SourceError as error:
@@ -65,7 +66,7 @@ def _fetch_one(source: Source, url: str, http: Http, *, may_lack: bool) -> tuple
             if last is None or last.sha256 is None:
                 raise SourceError("http_304: an answer of 304 that was not asked for; tell the partner")
             months = list_periods(source, Known(last.sha256, source.landing.size(last.sha256)))
-            return question.not_modified(last)
+            return question.at(source_url).not_modified(last)
         months = contents.months
         return _judge(source, question, answer, answer.landed, contents, (whole, part))
 

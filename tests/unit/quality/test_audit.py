@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import psycopg2
 import pytest
 from vru import quality
 
@@ -168,7 +169,7 @@ def test_killed_audit_leaves_nothing_and_starts_again(warehouse: Warehouse) -> N
     def work() -> None:
         try:
             quality.audit(batch, today=TODAY)
-        except Exception as error:
+        except psycopg2.Error as error:
             outcome.append(error)
 
     thread = threading.Thread(target=work)

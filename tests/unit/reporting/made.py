@@ -53,6 +53,21 @@ def csv_of(rows: list[tuple[date, str]]) -> bytes:
     return text.getvalue().encode()
 
 
+def clear_published() -> None:
+    """Drop everything that was published, so that no test sees what another one released."""
+    from vru.warehouse.engine import raw_connection
+    from vru.warehouse.migrate import migrate
+
+    migrate()
+    with raw_connection("publisher") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select relname from pg_class where relkind = 'r' and relnamespace = 'publish'::regnamespace "
+            "and relowner = 'publisher'::regrole"
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(sql.SQL("drop table {}").format(sql.Identifier("publish", name)))
+
+
 def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dict[str, Any]:
     """Fill ledger, landing and ``schema``; ``mixed`` takes 2020's boroughs from a third file."""
     from vru.warehouse.engine import raw_connection

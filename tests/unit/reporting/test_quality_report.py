@@ -30,12 +30,9 @@ MONTH, TODAY = date(2022, 5, 1), date(2022, 5, 20)
 
 @pytest.fixture
 def landing(cluster: Server, vru_home: Path) -> Iterator[Landing]:
+    made.clear_published()
     yield Landing(vru_home / "landing")
-    with raw_connection("publisher") as connection, connection.cursor() as cursor:
-        cursor.execute("select format('drop table publish.%I', relname) from pg_class c where relkind = 'r' "
-                       "and relnamespace = 'publish'::regnamespace")  # fmt: skip
-        for (statement,) in cursor.fetchall():
-            cursor.execute(statement)
+    made.clear_published()
 
 
 def query(text: str, role: str = "publisher", values: Any = None) -> list[tuple[Any, ...]]:

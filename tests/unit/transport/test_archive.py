@@ -209,6 +209,8 @@ def test_what_was_read_of_a_part_does_not_hide_the_rest(world: World) -> None:
     assert part.source_url == "sandbox://api.example/archive/2023-02.zip#period=2023-02"
     assert part.period_start == month(2023, 2)
     assert {r.period_start for r in part.received} == {month(2023, 2)}
+    again = world.one(police(12), period=month(2023, 2))
+    assert (again.outcome, again.source_url) == ("not_modified", part.source_url)
     asked = world.ask(police(12), since=month(2022, 3))
     assert {r.period_start for r in asked[1].received} == set(span(month(2023, 2), 12))
     assert world.one(police(12), period=month(2023, 2)).outcome == "not_modified"

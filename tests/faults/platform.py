@@ -1,0 +1,261 @@
+"""The platform as the cases meet it: the real steps in this process, on a warehouse with files that stand already."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+from psycopg2.extras import RealDictCursor
+from vru import pipeline
+from vru.commands.errors import exit_code
+from vru.contracts import load_contract
+from vru.profile import Source
+from vru.warehouse.engine import raw_connection
+
+from tests.faults.feeds import FEEDS, Delivery, Feed, RawRow
+
+Row = dict[str, Any]
+
+OF_BATCH = (
+    "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision", "ops.batch_key", "quarantine.row",
+    "quarantine.cell",
+)  # fmt: skip
+MAY_HOLD_VALUES = {"quarantine.row": "record", "quarantine.cell": "received_value"}
+"""The two columns outside raw in which a partner's values may stand."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run of a feed left behind."""
+
+    exit_code: int
+    message: str
+    log: str
+    batches: list[Row]
+    attempts: list[Row]
+    deliveries: list[Row]
+
+    @property
+    def batch(self) -> Row:
+        """The one new batch."""
+        (found,) = self.batches
+        return found
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a bad file must leave as it is: raw rows, the ledger's word on them, and what is current."""
+
+    raw: dict[str, str]
+    batches: list[Row]
+    current: list[Row]
+
+
+@dataclass
+class Platform:
+    """One state folder with what stands in it; whatever a test adds is taken out again."""
+
+    home: Path
+    inbox: Path
+    capsys: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture
+    marks: dict[str, int] = field(default_factory=dict)
+
+    def deliver(self, feed: Feed, delivery: Delivery) -> Answer:
+        """Hand a file in, beside a manifest if it states a vintage."""
+        folder = self.inbox / hashlib.sha256(repr(delivery).encode()).hexdigest()[:12]
+        folder.mkdir(exist_ok=True)
+        path = folder / delivery.file_name
+        path.write_bytes(delivery.content)
+        if delivery.vintage is not None:
+            rows = "" if delivery.rows is None else delivery.rows
+            (folder / "manifest.csv").write_text(
+                "file,vintage_at,rows,sha256\n"
+                f"{delivery.file_name},{delivery.vintage},{rows},{delivery.sha256 or ''}\n"
+            )
+        return self._run(feed, Source("files"), file=path)
+
+    def fetch(self, feed: Feed, url: str) -> Answer:
+        """Ask the partner at the sandbox's address."""
+        os.environ["VRU_PROFILE"] = "sandbox"
+        try:
+            return self._run(feed, Source("sandbox", base_url=url), **feed.options)
+        finally:
+            os.environ["VRU_PROFILE"] = "files"
+
+    def _run(self, feed: Feed, source: Source, **options: Any) -> Answer:
+        before = {table: _newest(table) for table in ("batch", "attempt", "delivery")}
+        self.capsys.readouterr()
+        self.caplog.clear()
+        code = 0
+        with self.caplog.at_level(logging.DEBUG, "vru"):
+            try:
+                pipeline.ingest(feed.name, source, **options).check()
+            except Exception as error:  # noqa: BLE001 - as the command line does
+                code = exit_code(error)
+        printed = self.capsys.readouterr()
+        return Answer(
+            code,
+            printed.err,
+            f"{self.caplog.text}\n{printed.out}",
+            *(
+                query(f"select * from ops.{table} where {table}_id > %s order by 1", before[table])
+                for table in ("batch", "attempt", "delivery")
+            ),
+        )
+
+    def picture(self) -> Picture:
+        """What stands now, apart from what this test added."""
+        batch_id = self.marks["batch"]
+        return Picture(
+            {table: _raw_hash(table, batch_id) for table in raw_tables()},
+            query("select * from ops.batch where batch_id <= %s order by batch_id", batch_id),
+            current(),
+        )
+
+    def raw_rows(self, feed: Feed, batch_id: int) -> list[RawRow]:
+        """Raw rows of a batch in the order of the file."""
+        (table,) = (load_contract(feed.name).raw_table(r.name) for r in load_contract(feed.name).resources)
+        found = query(f"select * from raw.{table} where batch_id = %s order by line_number", batch_id)
+        return [{name: value for name, value in row.items() if name != "batch_id"} for row in found]
+
+    def landed(self, sha256: str) -> bytes:
+        """Bytes in the landing store, out of their archive if they came in one."""
+        store = pipeline.landing()
+        (row,) = query("select * from ops.landed_file where sha256 = %s", sha256)
+        opened = (
+            store.open_member(row["container_sha256"], row["member_name"])
+            if row["container_sha256"]
+            else store.open(sha256)
+        )
+        with opened as stream:
+            return stream.read()
+
+    def half_received(self) -> list[Path]:
+        """Files that a broken download left in the landing store."""
+        return [path for path in (self.home / "landing" / "tmp").glob("*") if path.is_file()]
+
+    def mark(self) -> None:
+        """What stands now is what later tests start from."""
+        self.marks = {table: _newest(table) for table in ("batch", "attempt", "delivery")}
+
+    def forget(self) -> None:
+        """Take out whatever came since the mark."""
+        connection = raw_connection("migrator")
+        try:
+            with connection, connection.cursor() as cursor:
+                for table in [*OF_BATCH, *(f"raw.{name}" for name in raw_tables()), "ops.batch"]:
+                    cursor.execute(f"delete from {table} where batch_id > %s", (self.marks["batch"],))
+                for table in ("delivery", "attempt"):
+                    cursor.execute(f"delete from ops.{table} where {table}_id > %s", (self.marks[table],))
+                cursor.execute(
+                    "delete from ops.landed_file f where not exists ("
+                    "select 1 from ops.delivery d where d.sha256 = f.sha256) and not exists ("
+                    "select 1 from ops.batch b where b.sha256 = f.sha256) and container_sha256 is not null"
+                )
+                cursor.execute(
+                    "delete from ops.landed_file f where not exists ("
+                    "select 1 from ops.delivery d where d.sha256 = f.sha256) and not exists ("
+                    "select 1 from ops.batch b where b.sha256 = f.sha256) and not exists ("
+                    "select 1 from ops.landed_file m where m.container_sha256 = f.sha256)"
+                )
+                cursor.execute("select sha256 from ops.landed_file")
+                kept = {row[0] for row in cursor.fetchall()}
+        finally:
+            connection.close()
+        for path in (self.home / "landing").glob("??/??/*"):
+            if path.name not in kept:
+                path.unlink()
+
+
+def query(text: str, *values: object) -> list[Row]:
+    """Rows of one query, by the role that may read everything."""
+    connection = raw_connection("migrator")
+    try:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(text, values or None)
+            return [dict(row) for row in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def raw_tables() -> list[str]:
+    """Raw tables of the feeds under test."""
+    return [load_contract(f.name).raw_table(r.name) for f in FEEDS for r in load_contract(f.name).resources]
+
+
+def current(known_at: object = None, admitted_at: object = None) -> list[Row]:
+    """What is current at (K, W): feed, partition, unit and the bytes it is read from."""
+    return query(
+        "select c.feed, c.partition, c.unit_start, b.sha256, b.batch_id from ops.current_input(%s, %s) c "
+        "join ops.batch b using (batch_id) where c.column_name = '' order by 1, 2, 3",
+        known_at, admitted_at,
+    )  # fmt: skip
+
+
+def leaks(words: Iterable[str], *, everywhere: Iterable[str] = ()) -> list[str]:
+    """Tables of the ledger in which one of these words stands, where no value may; `everywhere`: in any table at all."""
+    found = []
+    connection = raw_connection("migrator")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select table_schema, table_name from information_schema.tables "
+                "where table_schema in ('ops', 'quarantine', 'raw') and table_type = 'BASE TABLE'"
+            )
+            for schema, table in cursor.fetchall():
+                name = f"{schema}.{table}"
+                row = sql.SQL("(to_jsonb(t) - %s)::text like any(%s)")
+                for kept, sought in ((MAY_HOLD_VALUES.get(name, ""), words), ("", everywhere)):
+                    if sought is words and schema == "raw":
+                        continue
+                    cursor.execute(
+                        sql.SQL("select count(*) from {} t where ").format(sql.Identifier(schema, table)) + row,
+                        (kept, [f"%{word}%" for word in sought]),
+                    )
+                    if cursor.fetchone() != (0,):
+                        found.append(name)
+    finally:
+        connection.close()
+    return found
+
+
+@contextmanager
+def environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Environment variables for a while; None removes one."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _newest(table: str) -> int:
+    ((found),) = query(f"select coalesce(max({table}_id), 0) as newest from ops.{table}")
+    return int(found["newest"])
+
+
+def _raw_hash(table: str, batch_id: int) -> str:
+    (found,) = query(
+        "select coalesce(md5(string_agg(t::text, E'\\n' order by batch_id, line_number)), '') as hash "
+        f"from raw.{table} t where batch_id <= %s",
+        batch_id,
+    )
+    return str(found["hash"])
