@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.faults.feeds import FEEDS, Feed, RawRow
 from tests.faults.platform import Platform, environment
-from vru.sandbox import SandboxServer
-
-Settled = tuple[Path, dict[str, int]]
+from vru.sandbox import SandboxServer, configure
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +77,7 @@ def without_lines(rows: list[RawRow]) -> list[RawRow]:
 def sandbox_folder() -> Iterator[Path]:
     """The state folder of the synthetic partners."""
     folder = Path(tempfile.mkdtemp(prefix="vs-"))
+    configure(folder, today=date(2022, 11, 15))  # the archive of August 2022 is the newest
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -35,8 +35,12 @@ def reports_dag() -> DAG:
     def quality() -> str:
         """Write the quality report; the name of its file."""
         with task_errors():
-            from vru import clock, profile, reporting
+            from airflow.sdk.exceptions import AirflowSkipException
 
+            from vru import clock, profile, reporting, transform
+
+            if not transform.has_marts():
+                raise AirflowSkipException("no marts have been built yet; there is nothing to report on")
             now = profile.current()
             path = reporting.write_report("quality", profile=now, today=clock.today(now))
             log.info("report written: %s", path)

@@ -119,6 +119,16 @@ def is_due() -> bool:
         connection.close()
 
 
+def has_marts() -> bool:
+    """Whether any marts are in use yet."""
+    connection = raw_connection("transformer", name="build")
+    try:
+        with connection, connection.cursor() as cursor:
+            return schemas.exists(cursor, "marts", "build_info")
+    finally:
+        connection.close()
+
+
 def run_domain(build_id: int, domain: str) -> None:
     """Build the seeds, models and tests of one domain and record the outcome of each in ops.model_run.
 

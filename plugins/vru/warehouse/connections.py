@@ -34,7 +34,7 @@ def connection_lines(role: str, for_: str | None = None, *, database: str | None
     if for_ == "pandas":
         target = url_string(role, database, tcp=tcp)
         return [
-            "import pandas, sqlalchemy; "
+            "import pandas, sqlalchemy; "  # noqa: S608 - a line for a person to copy
             f'df = pandas.read_sql("SELECT * FROM marts.build_info", sqlalchemy.create_engine("{target}"))'
         ]
     found = running.connect_args(role, database, tcp=tcp)

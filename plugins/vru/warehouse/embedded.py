@@ -446,7 +446,7 @@ class Server:
             return inside
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         candidates = [Path(runtime)] if runtime and _is_private(Path(runtime), user) else []
-        candidates += [Path(tempfile.gettempdir()), Path("/tmp")]
+        candidates += [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 - a private folder is made inside
         for parent in candidates:
             if parent.is_dir() and _is_short(parent / "vru-12345678"):
                 folder = Path(tempfile.mkdtemp(dir=parent, prefix="vru-"))
@@ -615,7 +615,7 @@ def _free_port() -> int:
 def _is_shared_memory_small() -> bool:
     """Whether /dev/shm is too small for parallel queries, as in a container by default (64 MB)."""
     try:
-        found = os.statvfs("/dev/shm")
+        found = os.statvfs("/dev/shm")  # noqa: S108 - asked about, not written to
     except OSError:
         return False
     return found.f_blocks * found.f_frsize < 512 * 1024 * 1024

@@ -79,7 +79,7 @@ class ExternalServer:
         running = self.is_running()
         return Status(self.home, is_created=running, is_running=running, port=self.port, user=self._url.username)
 
-    def connect_args(self, role: str = "migrator", database: str = "vru", *, tcp: bool = False) -> dict[str, Any]:
+    def connect_args(self, role: str = "migrator", database: str = "vru", *, tcp: bool = False) -> dict[str, Any]:  # noqa: ARG002
         """Keyword arguments for ``psycopg2.connect``; ``tcp`` changes nothing here."""
         return {
             **{key: value for key, value in self._url.query.items() if key not in ("host", "port")},

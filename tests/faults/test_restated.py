@@ -1,0 +1,53 @@
+"""Row 33: a restated month is a new version; both can be had again, and the ledger says how much changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.faults.cases import RESTATEMENTS
+from tests.faults.feeds import FEEDS, Delivery, Feed
+from tests.faults.platform import Platform, current, query
+
+DAYS = ("2022-11-01", "2022-11-02", "2022-11-03")
+
+
+def contents(feed: Feed, variant: str) -> list[bytes]:
+    """The clean file and what it is restated to, in order."""
+    if variant != "restated_twice":
+        return [feed.clean, feed.restated(feed, feed.clean, variant)]
+    once = feed.restated(feed, feed.clean, "values_changed")
+    return [feed.clean, once, feed.restated(feed, once, "rows_added")]
+
+
+def batches(rows: list[dict[str, Any]], feed: Feed, platform: Platform) -> set[int]:
+    """What the feed's months are read from, as far as it came in this test."""
+    return {row["batch_id"] for row in rows if row["feed"] == feed.name and row["batch_id"] > platform.marks["batch"]}
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+@pytest.mark.parametrize("variant", RESTATEMENTS, ids=lambda variant: f"bi33_{variant}")
+def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
+    earlier = platform.picture()
+    came: list[tuple[int, datetime, datetime]] = []
+    versions = contents(feed, variant)
+    assert len({*versions}) == len(versions)
+    for day, content in zip(DAYS, versions, strict=False):
+        answer = platform.deliver(feed, Delivery(feed.file_name, content, day))
+        assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
+        (now,) = query("select clock_timestamp() as instant")
+        came.append((answer.batch["batch_id"], datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC), now["instant"]))
+
+    assert batches(current(), feed, platform) == {came[-1][0]}
+    for (batch_id, known_at, admitted_at), content in zip(came, versions, strict=True):
+        assert batches(current(known_at, None), feed, platform) == {batch_id}
+        assert batches(current(None, admitted_at), feed, platform) == {batch_id}
+        assert platform.raw_rows(feed, batch_id) == feed.raw_rows(content)
+    assert platform.picture().raw == earlier.raw
+
+    for batch_id, _, _ in came[1:]:
+        measures = query("select measure, value from ops.batch_measure where batch_id = %s", batch_id)
+        found = {row["measure"]: row["value"] for row in measures}
+        assert 0 <= found["cells_unchanged"] < found["cells_compared"]

@@ -1,0 +1,137 @@
+"""Row 29: the same delivery again makes no new batch, whatever came between; what it states about its date is kept."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+
+import pytest
+
+from tests.faults.cases import REPEATS
+from tests.faults.changes import cut_mid_row
+from tests.faults.feeds import FEEDS, STREET, ArchivePartner, Delivery, Feed, zipped
+from tests.faults.platform import Answer, Platform, current
+from vru.sandbox import SandboxServer
+
+EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+DAYS = ("2022-11-01", "2022-11-02", "2022-11-03", "2022-11-04")
+
+
+def test_the_variants_are_those_of_the_table() -> None:
+    here = {name.removeprefix("test_bi29_") for name in globals() if name.startswith("test_bi29_")}
+    assert {name.partition("__")[0] for name in here} == set(REPEATS)
+
+
+def changed(feed: Feed) -> bytes:
+    """A later content of the same months."""
+    return feed.restated(feed, feed.clean, "values_changed")
+
+
+def current_batches(feed: Feed) -> set[int]:
+    """What the months of the file are read from."""
+    month = "2022-08-01" if feed is STREET else "2019-01-01"
+    return {row["batch_id"] for row in current() if row["feed"] == feed.name and str(row["unit_start"]) >= month}
+
+
+def assert_nothing_new(answer: Answer, *, deliveries: int) -> None:
+    """No batch; so many statements that were not known; and nothing to complain of."""
+    assert (answer.exit_code, answer.batches, len(answer.deliveries)) == (0, [], deliveries), answer.message
+
+
+@EACH
+def test_bi29_same_name(feed: Feed, platform: Platform) -> None:
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
+    assert current_batches(feed) == {first.batch["batch_id"]}
+    again = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
+    assert_nothing_new(again, deliveries=0)
+    assert [attempt["outcome"] for attempt in again.attempts] == ["unchanged"]
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_same_name__dated(feed: Feed, platform: Platform) -> None:
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0])), deliveries=0)
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_same_name__rejected(feed: Feed, platform: Platform) -> None:
+    """A file that was refused stays refused, is still complained of, and is not parsed again."""
+    bad = Delivery(feed.file_name, cut_mid_row(feed, feed.clean), DAYS[0])
+    first, again = platform.deliver(feed, bad), platform.deliver(feed, bad)
+    assert (first.batch["status"], first.exit_code, again.exit_code, again.batches) == ("rejected", 1, 1, [])
+    assert again.message == first.message
+
+
+@EACH
+def test_bi29_renamed(feed: Feed, platform: Platform) -> None:
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
+    for name in feed.renamed:
+        assert_nothing_new(platform.deliver(feed, Delivery(name, feed.clean)), deliveries=0)
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
+    """Packed in another way: another archive, or a compressed answer, with the same file in it."""
+    partner = feed.partner(sandbox)
+    partner.serves(feed.clean, is_sealed=False)
+    first = platform.fetch(feed, sandbox.url)
+    assert first.batch["status"] == "admitted"
+    sandbox.clear_faults()
+    if isinstance(partner, ArchivePartner):
+        sent = partner.serves(
+            feed.clean, wire=lambda _: zipped(partner.member, feed.clean, compression=zipfile.ZIP_STORED)
+        )
+    else:
+        sent = partner.serves(
+            feed.clean, wire=lambda body: gzip.compress(body), headers={"Content-Encoding": "gzip"}, is_sealed=False
+        )
+    assert sent != feed.clean
+    asked = partner.tries
+    assert_nothing_new(platform.fetch(feed, sandbox.url), deliveries=0)
+    assert partner.tries == asked + 1
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+def test_bi29_recompressed__by_hand(platform: Platform) -> None:
+    """An archive put into a folder, then packed anew, then the file alone."""
+    first = platform.deliver(STREET, Delivery("2022-08.zip", zipped(ArchivePartner.member, STREET.clean), DAYS[0]))
+    assert first.batch["status"] == "admitted"
+    stored = zipped(ArchivePartner.member, STREET.clean, compression=zipfile.ZIP_STORED)
+    assert_nothing_new(platform.deliver(STREET, Delivery("again.zip", stored, DAYS[0])), deliveries=0)
+    assert_nothing_new(platform.deliver(STREET, Delivery(STREET.file_name, STREET.clean, DAYS[0])), deliveries=0)
+    assert current_batches(STREET) == {first.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_next_day(feed: Feed, platform: Platform) -> None:
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
+    next_day = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[1]))
+    assert_nothing_new(next_day, deliveries=1)
+    assert str(next_day.deliveries[0]["vintage_at"].date()) == DAYS[1]
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_older_after_newer(feed: Feed, platform: Platform) -> None:
+    """B, then A of the day before: B stays. A stated anew, of a later day: A, of the batch that it has."""
+    b = platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[1]))
+    a = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
+    assert (b.batch["status"], a.batch["status"]) == ("admitted", "admitted")
+    assert current_batches(feed) == {b.batch["batch_id"]}
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[2])), deliveries=1)
+    assert current_batches(feed) == {a.batch["batch_id"]}
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[3])), deliveries=1)
+    assert current_batches(feed) == {b.batch["batch_id"]}
+
+
+@EACH
+def test_bi29_older_after_newer__undated(feed: Feed, platform: Platform) -> None:
+    """A, B, A as they come, none with a date, ends at A."""
+    a = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
+    b = platform.deliver(feed, Delivery(feed.file_name, changed(feed)))
+    assert current_batches(feed) == {b.batch["batch_id"]}
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean)), deliveries=1)
+    assert current_batches(feed) == {a.batch["batch_id"]}
