@@ -57,7 +57,8 @@ class Home:
         import psycopg2
         from vru.warehouse.embedded import Server
 
-        connection = psycopg2.connect(**Server(self.path).ensure().connect_args(role))
+        database = "airflow" if role == "airflow" else "vru"
+        connection = psycopg2.connect(**Server(self.path).ensure().connect_args(role, database))
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(query, values or None)

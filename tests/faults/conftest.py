@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
-from tests.faults.feeds import FEEDS, Feed, RawRow
-from tests.faults.platform import Platform, environment
 from vru.sandbox import SandboxServer, configure
+
+from tests.faults.feeds import FEEDS, RawRow
+from tests.faults.platform import Platform, environment
 
 
 @pytest.fixture(scope="session")

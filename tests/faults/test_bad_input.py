@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from vru.sandbox import SandboxServer
 
 from tests.faults.cases import BY_HAND, CASES, EXIT_CODES, VARIANTS, Case, Channel, Expect
 from tests.faults.conftest import without_lines
 from tests.faults.feeds import FEEDS, RECORDS, Delivery, Feed, Partner, RawRow
 from tests.faults.platform import Answer, Platform, leaks, query
-from vru.sandbox import SandboxServer
 
 TABLE = [pytest.param(case, feed, id=f"{case.name}-{feed.name}") for case in CASES for feed in case.only]
 

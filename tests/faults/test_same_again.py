@@ -6,12 +6,12 @@ import gzip
 import zipfile
 
 import pytest
+from vru.sandbox import SandboxServer
 
 from tests.faults.cases import REPEATS
 from tests.faults.changes import cut_mid_row
 from tests.faults.feeds import FEEDS, STREET, ArchivePartner, Delivery, Feed, zipped
 from tests.faults.platform import Answer, Platform, current
-from vru.sandbox import SandboxServer
 
 EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
 DAYS = ("2022-11-01", "2022-11-02", "2022-11-03", "2022-11-04")
