@@ -295,31 +295,35 @@ def _earlier_crimes(feed: Feed) -> list[Delivery]:
 
 def _restated_victims(feed: Feed, content: bytes, how: str) -> bytes:
     header, *rows = records(content)
-    solved, method, age = (header.index(name) for name in ("Solved Status", "Method of Killing", "Age Group"))
+    solved, method, borough = (header.index(name) for name in ("Solved Status", "Method of Killing", "Borough"))
+    # a borough's total stays as it is, or the column would rightly be withheld (definitions B20)
     match how:
         case "values_changed":
-            for row in rows[::9]:
+            for row, other in zip(rows[::40], rows[9::40], strict=True):
+                row[borough], other[borough] = other[borough], row[borough]
                 row[solved] = "Unsolved" if row[solved] == "Solved" else "Solved"
         case "rows_deleted":
             del rows[30::40]
         case "rows_added":
-            rows += [row for row in rows[::25] if row[header.index("Borough")] != "Quillfeather Parish"]
+            rows += [row for row in rows[::25] if row[borough] != "Quillfeather Parish"]
         case _:
-            # months and boroughs stay, or the borough column would rightly be withheld
-            for row in rows:
+            boroughs = [row[borough] for row in rows]
+            for row, moved in zip(rows, [*boroughs[9:], *boroughs[:9]], strict=True):
+                row[borough] = moved
                 row[method] = "Shooting" if row[method] != "Shooting" else "Blunt Implement"
-                row[age] = "20 to 24" if row[age] != "20 to 24" else "25 to 34"
                 row[solved] = "Unsolved" if row[solved] == "Solved" else "Solved"
     return written([header, *rows])
 
 
 def _restated_crimes(feed: Feed, content: bytes, how: str) -> bytes:
     header, *rows = records(content)
-    outcome, place = header.index("Last outcome category"), header.index("Location")
+    names = ("Last outcome category", "Location", "Crime type", "Longitude")
+    outcome, place, kind, longitude = (header.index(name) for name in names)
     match how:
         case "values_changed":
             for row in rows[::9]:
-                row[outcome] = row[outcome] and "Local resolution"
+                if row[outcome]:
+                    row[outcome], row[kind] = "Local resolution", "Public order"
         case "rows_deleted":
             del rows[30::40]
         case "rows_added":
@@ -328,7 +332,8 @@ def _restated_crimes(feed: Feed, content: bytes, how: str) -> bytes:
             for row in rows:
                 row[0] = row[0] and hashlib.sha256(row[0].encode()).hexdigest()
                 row[outcome] = row[outcome] and "Formal action is not in the public interest"
-                row[place] = "On or near Another Place" if row[4] else row[place]
+                row[kind] = "Bicycle theft" if row[0] else row[kind]
+                row[place] = "On or near Another Place" if row[longitude] else row[place]
     return written([header, *rows])
 
 

@@ -11,7 +11,7 @@ from tests.faults.cases import RESTATEMENTS
 from tests.faults.feeds import FEEDS, Delivery, Feed
 from tests.faults.platform import Platform, current, query
 
-DAYS = ("2022-11-01", "2022-11-02", "2022-11-03")
+DAYS = ("2023-06-01", "2023-07-01", "2023-08-01")
 
 
 def contents(feed: Feed, variant: str) -> list[bytes]:
@@ -47,6 +47,7 @@ def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
         assert platform.raw_rows(feed, batch_id) == feed.raw_rows(content)
     assert platform.picture().raw == earlier.raw
 
+    # the change itself: how many figures (rows by month and place) of the version before are no longer so
     for batch_id, _, _ in came[1:]:
         measures = query("select measure, value from ops.batch_measure where batch_id = %s", batch_id)
         found = {row["measure"]: row["value"] for row in measures}

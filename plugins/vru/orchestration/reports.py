@@ -10,7 +10,8 @@ from vru.orchestration.steps import default_args, log, task_errors
 DOC = """\
 ### Publish the reports
 
-Writes the quality report of the newest month from the marts in use, after disclosure control.
+Writes the quality report of the newest month from the marts in use, after disclosure control; and the Data Docs of
+the newest checks, which are for the engineer and stay in the state folder.
 
 **When red.** Nothing was published. The last line says which figure or table was refused; then: `vru report quality`.
 """
@@ -46,5 +47,14 @@ def reports_dag() -> DAG:
             log.info("report written: %s", path)
             return path.name
 
+    @task(dag=dag)
+    def data_docs() -> None:
+        """Great Expectations' own pages of the newest checks, for the engineer."""
+        with task_errors():
+            from vru.quality import data_docs as write
+
+            log.info("Data Docs: %s", write())
+
     quality()
+    data_docs()
     return dag

@@ -1,0 +1,45 @@
+"""Bad files leave the marts byte for byte as they were, and after a restatement the marts of before can be had again."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from vru import transform
+
+from tests.faults import changes as c
+from tests.faults.feeds import FEEDS, RECORDS, Delivery, Feed
+from tests.faults.platform import Platform
+
+TODAY = date(2022, 12, 1)
+BEFORE, LATER = datetime(2022, 11, 30, 12, tzinfo=UTC), "2022-12-01"
+BAD = (
+    ("rejected", Delivery("", b"", "2022-11-01"), c.cut_mid_row),
+    ("rejected", Delivery("", b"", "2022-11-02"), c.without_required),
+    ("held", Delivery("", b"", "2022-11-03"), c.comma_after_every_record),
+    ("held", Delivery("", b"", "2022-11-04", rows=RECORDS), c.without_last_record),
+)
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+def test_marts_stand(feed: Feed, platform: Platform) -> None:
+    assert platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.vintage)).exit_code == 0
+    transform.build(today=TODAY)
+    standing = transform.mart_hash()
+    for status, stated, change in BAD:
+        bad = Delivery(feed.file_name, change(feed, feed.clean), stated.vintage, stated.rows)
+        answer = platform.deliver(feed, bad)
+        assert (answer.exit_code, answer.batch["status"]) == (1, status), answer.message
+    assert not transform.is_due()
+    assert transform.build(today=TODAY) is None
+    assert transform.mart_hash() == standing
+
+    restated = feed.restated(feed, feed.clean, "rows_added")
+    assert platform.deliver(feed, Delivery(feed.file_name, restated, LATER)).exit_code == 0
+    assert transform.build(today=TODAY) is not None
+    assert transform.mart_hash() != standing
+    # built anew, in full, beside every bad file: what was known before the restatement
+    past = transform.build(BEFORE, today=TODAY)
+    assert past is not None
+    assert past.is_full
+    assert transform.mart_hash(past.schema) == standing
