@@ -14,11 +14,12 @@ from tests.faults.platform import Platform
 TODAY = date(2022, 12, 1)
 BEFORE, LATER = datetime(2022, 11, 30, 12, tzinfo=UTC), "2022-12-01"
 BAD = (
-    ("rejected", Delivery("", b"", "2022-11-01"), c.cut_mid_row),
-    ("rejected", Delivery("", b"", "2022-11-02"), c.without_required),
-    ("held", Delivery("", b"", "2022-11-03"), c.comma_after_every_record),
-    ("held", Delivery("", b"", "2022-11-04", rows=RECORDS), c.without_last_record),
+    ("rejected", c.cut_mid_row, "2022-11-01", None),
+    ("rejected", c.without_required, "2022-11-02", None),
+    ("held", c.comma_after_every_record, "2022-11-03", None),
+    ("held", c.without_last_record, "2022-11-04", RECORDS),
 )
+"""Status that must come of it, what is done to the file, vintage and rows that the manifest states."""
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
@@ -26,9 +27,8 @@ def test_marts_stand(feed: Feed, platform: Platform) -> None:
     assert platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.vintage)).exit_code == 0
     transform.build(today=TODAY)
     standing = transform.mart_hash()
-    for status, stated, change in BAD:
-        bad = Delivery(feed.file_name, change(feed, feed.clean), stated.vintage, stated.rows)
-        answer = platform.deliver(feed, bad)
+    for status, change, vintage, announced in BAD:
+        answer = platform.deliver(feed, Delivery(feed.file_name, change(feed, feed.clean), vintage, announced))
         assert (answer.exit_code, answer.batch["status"]) == (1, status), answer.message
     assert not transform.is_due()
     assert transform.build(today=TODAY) is None

@@ -101,7 +101,7 @@ class Blocks:
 
     def _refuse_open_quote(self, data: bytes) -> None:
         if data.count(b'"') % 2:
-            line = self._line + data.count(b"\n", 0, data.rindex(b'"'))
+            line = self._line + data.count(b"\n", 0, first_bad_quote(data, self._delimiter))
             raise Unreadable(
                 "bad_quote",
                 "a quoted cell is never closed; the file is cut short, or a quote in its text is not doubled",
@@ -223,6 +223,26 @@ def read_exactly(stream: Source, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def first_bad_quote(data: bytes, delimiter: int) -> int:
+    """Position of the first quote that opens a cell and never closes it, or stands inside one, from a record's start.
+
+    The count of quotes is odd, so there is one. A quote that is never closed takes the next cell's opening quote for
+    its end; what follows that one gives it away.
+    """
+    borders = bytes((delimiter, LF, CR))
+    at = 0
+    while (opening := data.find(b'"', at)) >= 0:
+        if opening and data[opening - 1] not in borders:
+            return opening
+        closing = data.find(b'"', opening + 1)
+        while closing >= 0 and data[closing + 1 : closing + 2] == b'"':
+            closing = data.find(b'"', closing + 2)
+        if closing < 0 or (closing + 1 < len(data) and data[closing + 1] not in borders):
+            return opening
+        at = closing + 1
+    return data.rindex(b'"')
 
 
 def _end_of_last_record(buffer: bytes) -> int:

@@ -165,12 +165,13 @@ def _audit(cursor: Cursor, batch: _Batch) -> None:
     for check in batch.suite.checks:
         if not outcomes[check.id].is_success:
             _withhold(cursor, batch.batch_id, check)
-    holding = [
+    # what is wrong with rows comes first: a check on the whole may fail only because they are gone
+    holding = [found for found in (over, bad_key) if found]
+    holding += [
         FailedCheck(check.id, "critical", check.reason)
         for check in batch.suite.checks
         if check.level == "table" and check.severity == "critical" and not outcomes[check.id].is_success
     ]
-    holding += [found for found in (over, bad_key) if found]
     stability.measure(cursor, batch.batch_id, batch.contract, batch.resource, batch.suite)
     cursor.execute(
         "update ops.batch set audited_at = clock_timestamp(), status = %s, reason = %s, rows_quarantined = %s "
@@ -285,13 +286,13 @@ def _over_tolerance(cursor: Cursor, batch: _Batch, lines: _Lines) -> FailedCheck
     if faulty * 100 <= tolerance_pct * batch.rows_parsed:
         return None
     cursor.execute(
-        "select check_id from quarantine.row where batch_id = %s and check_id <> %s "
+        "select check_id, min(line_number) as first_line from quarantine.row where batch_id = %s and check_id <> %s "
         "group by check_id order by count(distinct line_number) desc, check_id limit 1",
         (batch.batch_id, REPEATED),
     )
     most: Any = cursor.fetchone()
     share = 100 * faulty / batch.rows_parsed if batch.rows_parsed else 100.0
-    by = most["check_id"] if most else "of the parse"
+    by = f"{most['check_id']} (first on line {most['first_line']})" if most else "of the parse"
     return FailedCheck(
         TOLERANCE,
         "critical",

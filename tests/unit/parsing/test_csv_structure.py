@@ -117,9 +117,25 @@ def test_a_trailing_comma_on_every_row_rejects_every_row(parse: Parse) -> None:
     assert got.codes == [(line, "", "too_many_cells") for line in range(2, 9)]
 
 
-def test_cells_beyond_the_header_are_not_kept_where_unknown_columns_are(parse: Parse) -> None:
-    got = parse("c0,secret,c1\na,s,b,t\nc,d,e\n", texts(2))
-    assert got.rejects[0].record == {"c0": "a", "c1": "b"}
+@pytest.mark.parametrize("shifted", ["a,x,s,b\n", "s,b\n"])
+def test_no_cell_of_a_shifted_record_is_kept_where_unknown_columns_are(parse: Parse, shifted: str) -> None:
+    got = parse(f"c0,secret,c1\n{shifted}c,d,e\n", texts(2))
+    assert [r.record for r in got.rejects] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('c0,c1\n"a,b\nc,d\n"e",f\n', 2),
+        ('c0,c1\na,b\nc,d" e\n"e",f\n', 3),
+        ('c0,c1\na,"b ""x"" y"\nc,"d\ne,f\n', 3),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 1 << 20])
+def test_a_quote_that_never_closes_is_named_by_its_own_line(parse: Parse, text: str, line: int, block: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(text, texts(2), block_bytes=block)
+    assert (caught.value.code, caught.value.line) == ("bad_quote", line)
 
 
 @pytest.mark.parametrize("block", [1, 12, 1 << 20])

@@ -103,8 +103,7 @@ end
 $$;
 
 -- The exact (Garwood 1936) two-sided interval of the mean of a Poisson count: half of what confidence leaves lies
--- outside on each side. A count of 0 has the lower limit 0 and, as it can err on one side only in fact, the same
--- two-sided upper limit (3.69 at 95 %).
+-- outside on each side. For a count of 0 the lower end is 0 and the upper end, at 95 %, is 3.69.
 create function ops.poisson_interval(
     count bigint, confidence double precision default 0.95,
     out low double precision, out high double precision
