@@ -133,7 +133,7 @@ def test_a_rejected_file_fails_parse_at_once_and_says_how_to_mend_it(vru: Home, 
 
 
 def test_a_held_file_waits_for_a_person_and_can_be_taken_back(vru: Home, tmp_path: Path, inbox: Path) -> None:
-    newest = sorted((inbox / VICTIMS).glob("*.csv"))[-1]
+    newest = sorted((inbox / VICTIMS).glob("homicide*.csv"))[-1]
     lines = newest.read_bytes().splitlines(keepends=True)
     total = "select sum(victim_count) from marts.fct_homicide_victim"
     before = vru.sql(total, role="transformer")
