@@ -88,6 +88,11 @@ def crlf(feed: Feed, content: bytes) -> bytes:
     return content.replace(b"\n", b"\r\n")
 
 
+def followed_by(text: bytes) -> Change:
+    """Bytes after the end."""
+    return lambda feed, content: content + text
+
+
 def before_record(record: int, text: bytes) -> Change:
     """Bytes put in front of a record."""
 
@@ -115,10 +120,13 @@ def on_note(new: Callable[[bytes], bytes], record: int = CANARY_RECORD) -> Chang
     """The bytes of the note cell of a record changed as they stand in the file, with no quoting added."""
 
     def change(feed: Feed, content: bytes) -> bytes:
-        header, *rows = records(content)
+        parts = lines(content)
+        (header,) = records(parts[0])
+        line = records(parts[record + 1])[0]
         place, mark = header.index(feed.note), "@note@"
-        cell, rows[record][place] = rows[record][place], mark
-        return written([header, *rows]).replace(mark.encode(), new(cell.encode()))
+        cell, line[place] = line[place], mark
+        parts[record + 1] = written([line]).replace(mark.encode(), new(cell.encode()))
+        return b"".join(parts)
 
     return change
 
@@ -240,3 +248,18 @@ def blank_cells_before(record: int) -> Change:
         return before_record(record, b"," * (width - 1) + b"\n")(feed, content)
 
     return change
+
+
+def joined_without_newline(feed: Feed, content: bytes) -> bytes:
+    """Two exports in one file: the second one's mark stands in the middle of a line."""
+    return content.removesuffix(b"\n") + BOM + content
+
+
+def joined(feed: Feed, content: bytes) -> bytes:
+    """Two exports in one file, each with its mark and its header."""
+    return BOM + content + BOM + content
+
+
+def swallowed(first: int, last: int) -> Change:
+    """A quote opens the note of one record and closes that of a later one, so that the width is right."""
+    return both(on_note(lambda cell: b'"' + cell, first), on_note(lambda cell: cell + b'"', last))

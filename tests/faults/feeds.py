@@ -85,9 +85,7 @@ class Feed:
         """What raw must hold of a sound file, `line_number` included, by Python's csv module."""
         header, *records = located(content)
         names = [name.strip().lower() for name in header[1]]
-        return [
-            {"line_number": line, **self.raw_row(dict(zip(names, cells, strict=True)))} for line, cells in records
-        ]
+        return [{"line_number": line, **self.raw_row(dict(zip(names, cells, strict=True)))} for line, cells in records]
 
 
 def located(content: bytes) -> list[tuple[int, list[str]]]:

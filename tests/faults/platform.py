@@ -78,8 +78,7 @@ class Platform:
         if delivery.vintage is not None:
             rows = "" if delivery.rows is None else delivery.rows
             (folder / "manifest.csv").write_text(
-                "file,vintage_at,rows,sha256\n"
-                f"{delivery.file_name},{delivery.vintage},{rows},{delivery.sha256 or ''}\n"
+                f"file,vintage_at,rows,sha256\n{delivery.file_name},{delivery.vintage},{rows},{delivery.sha256 or ''}\n"
             )
         return self._run(feed, Source("files"), file=path)
 

@@ -52,9 +52,7 @@ def test_bad_input(
         assert_recovers(feed, platform, sandbox, partner, clean_rows[feed.name])
 
 
-def bring(
-    case: Case, feed: Feed, platform: Platform, sandbox: SandboxServer
-) -> tuple[bytes, Answer, Partner | None]:
+def bring(case: Case, feed: Feed, platform: Platform, sandbox: SandboxServer) -> tuple[bytes, Answer, Partner | None]:
     """Deliver the changed file as the case says; the bytes sent, what came of it, and the partner if it was asked."""
     clean = feed.clean
     if case.channel in BY_HAND:
@@ -71,14 +69,12 @@ def bring(
             content = case.change(feed, clean)
             partner.serves(content)
         case Channel.WIRE:
-            content = partner.serves(
-                clean, wire=lambda body: case.change(feed, body), content_type=case.content_type
-            )
+            content = partner.serves(clean, wire=lambda body: case.change(feed, body), content_type=case.content_type)
         case Channel.CATALOGUE:
             content = case.change(feed, clean)
             sandbox.fault("/data.london.gov.uk/api/*", "replace_body", body=content, content_type="text/html")
         case _:
-            sandbox.fault(partner.file_glob, case.variant)
+            sandbox.fault(partner.file_glob, case.variant, times=1 if case.channel is Channel.FAULT_ONCE else None)
             partner.serves(clean)
     return content, platform.fetch(feed, sandbox.url), partner
 
@@ -121,9 +117,7 @@ def assert_batch(expect: Expect, feed: Feed, answer: Answer, platform: Platform,
     assert expect.warning in " ".join(batch["warnings"])
 
 
-def assert_rows(
-    expect: Expect, feed: Feed, answer: Answer, platform: Platform, clean_rows: list[RawRow]
-) -> None:
+def assert_rows(expect: Expect, feed: Feed, answer: Answer, platform: Platform, clean_rows: list[RawRow]) -> None:
     """Every record of the file is in raw, exactly as received, or in quarantine with line and reason."""
     batch_id = answer.batch["batch_id"]
     raw = platform.raw_rows(feed, batch_id)

@@ -38,7 +38,9 @@ def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
         answer = platform.deliver(feed, Delivery(feed.file_name, content, day))
         assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
         (now,) = query("select clock_timestamp() as instant")
-        came.append((answer.batch["batch_id"], datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC), now["instant"]))
+        came.append(
+            (answer.batch["batch_id"], datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC), now["instant"])
+        )
 
     assert batches(current(), feed, platform) == {came[-1][0]}
     for (batch_id, known_at, admitted_at), content in zip(came, versions, strict=True):

@@ -56,6 +56,15 @@ def test_bi29_same_name__dated(feed: Feed, platform: Platform) -> None:
 
 
 @EACH
+def test_bi29_same_name__http(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
+    partner = feed.partner(sandbox)
+    partner.serves(feed.clean)
+    first = platform.fetch(feed, sandbox.url)
+    assert_nothing_new(platform.fetch(feed, sandbox.url), deliveries=0)
+    assert current_batches(feed) == {first.batch["batch_id"]}
+
+
+@EACH
 def test_bi29_same_name__rejected(feed: Feed, platform: Platform) -> None:
     """A file that was refused stays refused, is still complained of, and is not parsed again."""
     bad = Delivery(feed.file_name, cut_mid_row(feed, feed.clean), DAYS[0])

@@ -154,7 +154,7 @@ class Blocks:
                 "the text is not in the encoding of the contract (UTF-8); ask the partner for UTF-8",
                 line=self._line + data.count(b"\n", 0, error.start),
             ) from None
-        at = 0 if data.startswith(UTF8_BOM) else data.find(b"\n" + UTF8_BOM)
+        at = data.find(UTF8_BOM)
         if at >= 0:
             raise Unreadable(
                 "bom_in_file",

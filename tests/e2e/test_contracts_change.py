@@ -1,0 +1,126 @@
+"""A new feed without Python, and a mended contract: on a copy of the checkout, whose files may be changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import CHECKOUT, Home
+
+PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
+VICTIMS = "mps_homicide_victims"
+HEADER = (
+    "Count of Victims,Age Group,Sex,Method of Killing,Domestic Abuse,Recorded Date,Homicide Offence Type,"
+    "Solved Status,Borough,Officer Observed Ethnicity\n"
+)
+
+
+@dataclass
+class Copy:
+    """A copy of the checkout and a state folder for it."""
+
+    folder: Path
+    home: Home
+
+    def __call__(self, *arguments: str | Path, expect: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "vru.cli", *map(str, arguments)],
+            env={**self.home.variables, "PYTHONPATH": str(self.folder / "plugins")}, cwd=self.folder,
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def change(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[[], Home]) -> Copy:
+    folder = tmp_path_factory.mktemp("checkout")
+    for part in PARTS:
+        shutil.copytree(CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
+    return Copy(folder, new_home())
+
+
+def victims(method: str, count: int) -> str:
+    """A file of one victim a month from January 2020, killed by this method."""
+    rows = (
+        f"1,25 to 34,Male,{method},No,{month} 2020,Murder,Solved,Camden,White\n"
+        for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct")[:count]
+    )
+    return HEADER + "".join(rows)
+
+
+def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
+    said = vru("new-feed", "shelter_visits")
+    for file in (
+        "feeds/shelter_visits.yml", "expectations/raw/shelter_visits.yml", "tests/fixtures/shelter_visits/sample.csv",
+        "dbt_project/models/staging/stg_shelter_visits.sql", "dbt_project/models/staging/shelter_visits.yml",
+    ):  # fmt: skip
+        assert file in said
+        assert (vru.folder / file).is_file()
+    assert "nothing was written" in vru("new-feed", "shelter_visits", expect=2)
+    vru("ingest", "shelter_visits", "--file", vru.folder / "tests/fixtures/shelter_visits/sample.csv")
+    (batch,) = json.loads(vru("batches", "shelter_visits", "--json"))
+    assert (batch["status"], batch["rows_admitted"], batch["period_start"], batch["period_end"]) == (
+        "admitted", 2, "2024-01-01", "2024-02-29",
+    )  # fmt: skip
+    vru("build")
+    assert vru.home.sql("select sum(value_count) from staging.stg_shelter_visits", role="transformer") == [(21,)]
+
+
+def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Copy, tmp_path: Path) -> None:
+    file = tmp_path / "homicide_victims.csv"
+    file.write_text(victims("Blade", 10), encoding="utf-8")
+    vru("ingest", VICTIMS, "--file", file)
+    vru("build")
+    knife = "select sum(value_count) from {}.headline_london_month where definition_id = 'homicide_knife'"
+    before = vru.home.sql(knife.format("marts"), role="transformer")
+    assert before == [(0,)], "an unknown method is nobody's"
+    assert vru.home.sql("select count(*) from quarantine.cell") == [(10,)]
+    assert "all are parsed under the present contract version" in vru("replay", VICTIMS)
+    ((then,),) = vru.home.sql("select clock_timestamp()")
+
+    vru.change(f"feeds/{VICTIMS}.yml", "Knife or Sharp Implement: []", "Knife or Sharp Implement: [Blade]")
+    vru.change(f"feeds/{VICTIMS}.yml", "contract_version: 1", "contract_version: 2")
+    assert "nothing new, no batch made" in vru("ingest", VICTIMS, "--file", file), (
+        "a mended contract waits for a replay"
+    )
+    assert "1 contents parsed again, 1 admitted" in vru("replay", VICTIMS)
+    vru("build")
+    assert vru.home.sql(knife.format("marts"), role="transformer") == [(10,)]
+    everyone = "select sum(victim_count) from marts.fct_homicide_victim"
+    assert vru.home.sql(everyone, role="transformer") == [(10,)], "nobody is counted twice"
+    old, new = json.loads(vru("batches", VICTIMS, "--json"))
+    assert (old["contract_version"], new["contract_version"]) == (1, 2)
+    assert old["sha256"] == new["sha256"]
+
+    vru("build", "--as-admitted-at", then.isoformat())
+    schema = f"asof_{then:%Y%m%d}"
+    assert vru.home.sql(knife.format(schema), role="transformer") == before
+
+
+def test_a_rejected_file_is_admitted_by_a_mended_contract(vru: Copy, tmp_path: Path) -> None:
+    file = tmp_path / "homicide_victims_next.csv"
+    file.write_text(victims("Blade", 10).replace("Borough,", "Borough of incident,") + "", encoding="utf-8")
+    said = vru("ingest", VICTIMS, "--file", file, expect=1)
+    assert "missing_column" in said
+    batch = json.loads(vru("batches", VICTIMS, "--json"))[-1]
+    assert batch["status"] == "rejected"
+    assert f"vru replay {VICTIMS} --batch {batch['batch_id']}" in said
+    vru.change(f"feeds/{VICTIMS}.yml", "aliases: [Borough]", "aliases: [Borough, Borough of incident]")
+    vru.change(f"feeds/{VICTIMS}.yml", "contract_version: 2", "contract_version: 3")
+    vru("replay", VICTIMS, "--batch", str(batch["batch_id"]))
+    replayed = json.loads(vru("batches", VICTIMS, "--json"))[-1]
+    assert (replayed["status"], replayed["contract_version"], replayed["sha256"]) == ("admitted", 3, batch["sha256"])
