@@ -12,7 +12,7 @@ import pytest
 from vru.sandbox import SandboxServer, configure
 
 from tests.faults.feeds import FEEDS, RawRow
-from tests.faults.platform import Platform, environment
+from tests.faults.platform import Platform, environment, ledger
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,8 @@ def fault_home() -> Iterator[Path]:
         migrate()
     yield home
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):
+        ledger().close()
+        ledger.cache_clear()
         dispose()
         server.destroy()
     shutil.rmtree(home, ignore_errors=True)

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 from vru import pipeline
 from vru.commands.errors import exit_code
@@ -148,7 +149,8 @@ class Platform:
 
     def forget(self) -> None:
         """Take out whatever came since the mark."""
-        connection = raw_connection("migrator")
+        connection = ledger()
+        connection.autocommit = False
         try:
             with connection, connection.cursor() as cursor:
                 for table in [*OF_BATCH, *(f"raw.{name}" for name in raw_tables()), "ops.batch"]:
@@ -169,21 +171,25 @@ class Platform:
                 cursor.execute("select sha256 from ops.landed_file")
                 kept = {row[0] for row in cursor.fetchall()}
         finally:
-            connection.close()
+            connection.autocommit = True
         for path in (self.home / "landing").glob("??/??/*"):
             if path.name not in kept:
                 path.unlink()
 
 
+@cache
+def ledger() -> Connection:
+    """The tests' own connection, of the role that may read everything; every statement is a transaction."""
+    connection = raw_connection("migrator", name="tests")
+    connection.autocommit = True
+    return connection
+
+
 def query(text: str, *values: object) -> list[Row]:
-    """Rows of one query, by the role that may read everything."""
-    connection = raw_connection("migrator")
-    try:
-        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(text, values or None)
-            return [dict(row) for row in cursor.fetchall()]
-    finally:
-        connection.close()
+    """Rows of one query."""
+    with ledger().cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(text, values or None)
+        return [dict(row) for row in cursor.fetchall()]
 
 
 def raw_tables() -> list[str]:
@@ -203,27 +209,22 @@ def current(known_at: object = None, admitted_at: object = None) -> list[Row]:
 def leaks(words: Iterable[str], *, everywhere: Iterable[str] = ()) -> list[str]:
     """Tables of the ledger in which one of these words stands, where no value may; `everywhere`: in any table at all."""
     found = []
-    connection = raw_connection("migrator")
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "select table_schema, table_name from information_schema.tables "
-                "where table_schema in ('ops', 'quarantine', 'raw') and table_type = 'BASE TABLE'"
-            )
-            for schema, table in cursor.fetchall():
-                name = f"{schema}.{table}"
-                row = sql.SQL("(to_jsonb(t) - %s)::text like any(%s)")
-                for kept, sought in ((MAY_HOLD_VALUES.get(name, ""), words), ("", everywhere)):
-                    if sought is words and schema == "raw":
-                        continue
-                    cursor.execute(
-                        sql.SQL("select count(*) from {} t where ").format(sql.Identifier(schema, table)) + row,
-                        (kept, [f"%{word}%" for word in sought]),
-                    )
-                    if cursor.fetchone() != (0,):
-                        found.append(name)
-    finally:
-        connection.close()
+    tables = query(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema in ('ops', 'quarantine', 'raw') and table_type = 'BASE TABLE'"
+    )
+    for schema, table in (row.values() for row in tables):
+        name = f"{schema}.{table}"
+        for kept, sought in ((MAY_HOLD_VALUES.get(name, ""), words), ("", everywhere)):
+            if sought is words and schema == "raw":
+                continue
+            patterns = [f"%{word}%" for word in sought]
+            if patterns and query(
+                f'select 1 from {schema}."{table}" t where (to_jsonb(t) - %s)::text like any(%s) limit 1',
+                kept,
+                patterns,
+            ):
+                found.append(name)
     return found
 
 

@@ -372,10 +372,10 @@ def test_readers_never_see_an_error_or_a_mixture(built: None) -> None:
                     errors.append(str(error))
         connection.close()
 
-    readers = [threading.Thread(target=read) for _ in range(2)]
+    readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
-    for _ in range(40):
+    for _ in range(120):
         with swapper, swapper.cursor() as cursor:
             schemas.swap(cursor)
         time.sleep(0.02)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor
+
+from vru.transform.errors import BuildError
 
 READERS_LOCK = 7_656_003
 """Advisory lock. Readers of many statements (report, publish, backup) hold it shared; the swap takes it alone."""
+
+LOCK_TRY = "100ms"
+LOCK_PAUSE_SECONDS = 0.2
+LOCK_SECONDS = 900
+"""How long one try for the locks of a swap waits, the pause after it, and all tries together."""
 
 BUILD = "marts_build"
 LIVE = "marts"
@@ -118,9 +127,11 @@ def open_to_readers(cursor: Cursor, schema: str) -> None:
 def swap(cursor: Cursor) -> None:
     """Put what was built in the place of the marts in use, and move the readers with it; within a transaction.
 
-    Waits until no reader of many statements is at work.
+    Waits until no reader of many statements is at work. Raises BuildError if readers leave no gap for too long.
     """
     cursor.execute("select pg_advisory_xact_lock(%s)", (READERS_LOCK,))
+    for live in (LIVE, restricted(LIVE)):
+        _lock_out(cursor, live)
     for built, live in ((BUILD, LIVE), (restricted(BUILD), restricted(LIVE))):
         had = exists(cursor, live)
         if had:
@@ -134,6 +145,40 @@ def swap(cursor: Cursor) -> None:
                 )
             )
     open_to_readers(cursor, LIVE)
+
+
+def _lock_out(cursor: Cursor, schema: str) -> None:
+    """Take every table of the schema alone, until the transaction ends.
+
+    A statement looks up its tables one by one. A rename between two look-ups would give it one table of the old
+    marts and one of the new; a lock makes it look again. The locks are asked for briefly and given back, so that a
+    reader who holds one table and wants another is never in a deadlock with us.
+    """
+    cursor.execute(
+        "select c.relname from pg_class c where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') "
+        "order by c.relname",
+        (schema,),
+    )
+    tables = sql.SQL(", ").join(sql.Identifier(schema, row[0]) for row in cursor.fetchall())
+    if not tables.seq:
+        return
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        cursor.execute("savepoint lock_out")
+        cursor.execute("set local lock_timeout = %s", (LOCK_TRY,))
+        try:
+            cursor.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
+        except LockNotAvailable:
+            cursor.execute("rollback to savepoint lock_out")
+            if time.monotonic() > deadline:
+                raise BuildError(
+                    f"readers of {schema} left no gap for {LOCK_SECONDS} s; see pg_stat_activity, then run `vru build`"
+                ) from None
+            time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            cursor.execute("set local lock_timeout = 0")
+            cursor.execute("release savepoint lock_out")
+            return
 
 
 def _rename(cursor: Cursor, old: str, new: str) -> None:

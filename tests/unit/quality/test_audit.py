@@ -76,7 +76,9 @@ def test_share_in_quarantine_over_the_tolerance_holds(warehouse: Warehouse, bad:
     verdict = quality.audit(warehouse.street(rows), today=TODAY)
     assert (verdict.status, verdict.rows_quarantined) == (status, bad)
     if status == "held":
-        assert verdict.reason == "quarantine_over_tolerance: 3 of 200 rows (1.50 %), most by check crime_type_is_known"
+        assert verdict.reason == (
+            "quarantine_over_tolerance: 3 of 200 rows (1.50 %), most by check crime_type_is_known (first on line 2)"
+        )
 
 
 def test_rejects_of_the_parse_count_towards_the_tolerance(warehouse: Warehouse) -> None:
