@@ -45,10 +45,11 @@ class Fetched:
     """What one fetch brought: the deliveries met (new or known), and what fell short."""
 
     deliveries: list[int] = field(default_factory=list)
-    new_deliveries: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    new: list[int] = field(default_factory=list)
+    """Deliveries that say something new."""
 
     def check(self) -> None:
         """Raise what the fetch ended in, if it did not end well."""
@@ -85,7 +86,13 @@ def fetch(
     period: date | None = None,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Ask the partner, keep the bytes, and note every attempt and delivery. Raises ContractError."""
+    """Ask the partner, keep the bytes, and note every attempt and delivery. Raises ContractError.
+
+    A content that counts already and is now stated at another date may stand before vintages that it was not compared
+    with; these are checked again.
+    """
+    from vru import quality
+
     contract = load_contract(feed)
     store = landing()
     done = Fetched()
@@ -99,6 +106,9 @@ def fetch(
         for answer in asked:
             with connection:
                 _note(connection, contract, store, answer, done)
+        for batch in ledger.batches_of_deliveries(connection, done.new):
+            if batch.status == "admitted":
+                quality.recheck_later(batch.batch_id)
     finally:
         connection.close()
     return done
@@ -200,8 +210,11 @@ def release(batch_id: int, reason: str, decided_by: str, column: str | None = No
 
 
 def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
-    """Take an admitted batch back."""
+    """Take an admitted batch back; later vintages are then checked against the one before it."""
+    from vru import quality
+
     decisions.withdraw(batch_id, reason, decided_by)
+    quality.recheck_later(batch_id)
 
 
 class _History:
@@ -224,8 +237,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     outcome = answer.outcome
     noted = [_note_delivery(connection, contract, store, received) for received in answer.received]
     met = [delivery_id for delivery_id, _ in noted]
-    new = sum(is_new for _, is_new in noted)
-    done.new_deliveries += new
+    new = [delivery_id for delivery_id, is_new in noted if is_new]
+    done.new += new
     if outcome == "new" and met and not new:
         outcome = "unchanged"
     if outcome in ("not_modified", "unchanged") and answer.sha256 and not met:

@@ -5,7 +5,8 @@ codes; never what the code happens to do. To extend it:
 
 - another row: add its five variants to VARIANTS and to CASES (rows of several deliveries: REPEATS, RESTATEMENTS);
 - another feed: describe it in `feeds.py` and put it into FEEDS; every case then runs for it. Where a feed has its
-  own answer, `by_feed` names it.
+  own answer, `by_feed` names it;
+- what holds after every case is asserted once, in `test_bad_input.py`.
 
 A case may stand several times under one variant, with a `note`: the same fault by hand, in the inbox or over HTTP.
 Scopes: File rejects where the bytes cannot be read and holds where a check fails; Row quarantines the row, and

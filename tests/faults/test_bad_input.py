@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from vru.sandbox import SandboxServer
 
-from tests.faults.cases import BY_HAND, CASES, EXIT_CODES, VARIANTS, Case, Channel, Expect
+from tests.faults.cases import BY_HAND, CASES, EXIT_CODES, REPEATS, RESTATEMENTS, VARIANTS, Case, Channel, Expect
 from tests.faults.conftest import without_lines
 from tests.faults.feeds import FEEDS, RECORDS, Delivery, Feed, Partner, RawRow
 from tests.faults.platform import Answer, Platform, leaks, query
@@ -156,8 +156,6 @@ def assert_recovers(
 
 
 def test_every_variant_of_a_covered_row_is_in_the_table() -> None:
-    from tests.faults.cases import REPEATS, RESTATEMENTS
-
     for feed in FEEDS:
         covered = {(case.row, case.variant) for case in CASES if feed in case.only}
         covered |= {(29, name) for name in REPEATS} | {(33, name) for name in RESTATEMENTS}

@@ -80,7 +80,7 @@ def ingest(
             done = pipeline.ingest(feed, given, **options, progress=progress)
     admitted = len(done.admitted.batches)
     typer.echo(
-        f"{feed}: {done.fetched.new_deliveries} new deliveries, {len(done.parsed.batches)} parsed, {admitted} admitted"
+        f"{feed}: {len(done.fetched.new)} new deliveries, {len(done.parsed.batches)} parsed, {admitted} admitted"
         + ("" if done.parsed.batches or admitted else "; nothing new, no batch made")
     )
     done.check()

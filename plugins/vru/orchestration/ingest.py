@@ -63,7 +63,7 @@ def ingest_dag(contract: Contract) -> DAG:
             log.info(
                 "%s: %s; %d new of %d deliveries",
                 feed, ", ".join(f"{n} {o}" for o, n in sorted(fetched.outcomes.items())) or "nothing to ask",
-                fetched.new_deliveries, len(fetched.deliveries),
+                len(fetched.new), len(fetched.deliveries),
             )  # fmt: skip
             get_current_context()["ti"].xcom_push(key="deliveries", value=fetched.deliveries)
             fetched.check()
