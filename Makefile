@@ -20,7 +20,7 @@ up: $(VENV)/.run ## Airflow's web page, scheduler and the rest; prints address a
 	@$(BIN)/vru up
 
 test: $(VENV)/.dev ## Install the development lock and run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/.dev ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from vru import quality
 
-from tests.unit.quality.conftest import Row, Warehouse, crimes, month_end, victims
+from tests.unit.quality.conftest import Row, Warehouse, crimes, estimates, month_end, victims
 
 PARTS = ("timeliness", "completeness", "validity", "consistency", "stability", "volume")
 NEWEST = date(2023, 12, 1)
@@ -184,3 +184,18 @@ def test_a_past_score_stays(perfect: Warehouse) -> None:
 def test_weights_are_a_version(warehouse: Warehouse) -> None:
     found = warehouse.sql("select version, count(*), sum(weight) from ops.score_weight group by version")
     assert [(version, parts, float(total)) for version, parts, total in found] == [(1, 6, 1.0)]
+
+
+def test_timeliness_does_not_apply_to_a_list_without_a_period(warehouse: Warehouse) -> None:
+    batch = warehouse.population(estimates())
+    quality.audit(batch, today=TODAY)
+    assert quality.admit(batch)
+    ((timeliness, score, not_applied),) = warehouse.sql(
+        "select timeliness, quality_score::float, not_applied from ops.quality_score(null, null, %s) "
+        "where feed = 'ons_population'",
+        TODAY,
+        role="publisher",
+    )
+    assert timeliness is None
+    assert "timeliness" in not_applied
+    assert score == 100

@@ -220,7 +220,9 @@ language sql stable as $$
     part as (
         select
             s.feed, s.resource, s.partition, s.period_start, s.period_end, s.batch_id,
-            100 * greatest(0, 1 - s.days_late::numeric / s.cadence_days) as timeliness,
+            -- greatest() would pass over a null and make it 0
+            case when s.days_late is not null
+                 then 100 * greatest(0, 1 - s.days_late::numeric / s.cadence_days) end as timeliness,
             case
                 when s.batch_id is null then 0
                 else 100 * coalesce(c.share, 1)
