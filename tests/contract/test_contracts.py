@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from vru.contracts import ContractError, load_contract, load_contracts
+from vru.parsing import read
 from vru.settings import CHECKOUT
 
 VERSIONS = Path(__file__).with_name("contract_versions.yml")
@@ -46,6 +47,13 @@ def test_one_slug_everywhere(feed: str) -> None:
     models = {path.stem for path in (CHECKOUT / "dbt_project" / "models" / "staging").rglob("*.sql")}
     for resource in contract.resources:
         assert f"stg_{contract.raw_table(resource.name)}" in models
+    fixtures = sorted((CHECKOUT / "tests" / "fixtures" / feed).iterdir())
+    assert fixtures
+    for path in fixtures:
+        with path.open("rb") as stream:
+            reading = read(contract, None, stream, file_name=path.name)
+            assert [reject for chunk in reading for reject in chunk.rejects] == []
+        assert reading.rows_accepted >= 30
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,14 @@ def read_csv(
             _refuse_preamble(resource, head, form.delimiter)
         raise
     rest = Rejoined(head[start:], stream_utf8)
-    blocks = Blocks(rest, form.delimiter, first_line=1 + lines, width=columns.width, block_bytes=block_bytes)
+    blocks = Blocks(
+        rest,
+        form.delimiter,
+        first_line=1 + lines,
+        width=columns.width,
+        header=head[:start].removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"),
+        block_bytes=block_bytes,
+    )
     warnings: list[str] = []
     return Reading(
         contract,

@@ -66,9 +66,17 @@ class Blocks:
     """
 
     def __init__(
-        self, stream: Source, delimiter: str, *, first_line: int = 1, width: int = 0, block_bytes: int = BLOCK_BYTES
+        self,
+        stream: Source,
+        delimiter: str,
+        *,
+        first_line: int = 1,
+        width: int = 0,
+        header: bytes = b"",
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self._stream = stream
+        self._header = header
         self._delimiter = ord(delimiter)
         self._line = first_line
         self._block_bytes = block_bytes
@@ -114,6 +122,7 @@ class Blocks:
         self._line += data.count(b"\n")
         has_quotes = b'"' in data
         data = self._without_carriage_returns(data, has_quotes, line)
+        self._refuse_second_header(data, line)
         a = np.frombuffer(data, np.uint8)
         marks = np.flatnonzero((a < 32) | (a == self._delimiter))
         kinds = a[marks]
@@ -160,6 +169,16 @@ class Blocks:
                 "bom_in_file",
                 "a byte-order mark stands inside the file; several files were probably joined, ask for them singly",
                 line=self._line + data.count(b"\n", 0, at + 1),
+            )
+
+    def _refuse_second_header(self, data: bytes, line: int) -> None:
+        """A second header means a second file behind the first: its records would count twice."""
+        at = data.find(self._header + b"\n") if self._header else -1
+        if at >= 0 and (at == 0 or data[at - 1] == LF):
+            raise Unreadable(
+                "second_header",
+                "the header stands again inside the file; several files were probably joined, ask for them singly",
+                line=line + data.count(b"\n", 0, at),
             )
 
     def _without_carriage_returns(self, data: bytes, has_quotes: bool, line: int) -> bytes:

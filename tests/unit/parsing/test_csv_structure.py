@@ -139,6 +139,14 @@ def test_a_quote_that_never_closes_is_named_by_its_own_line(parse: Parse, text: 
 
 
 @pytest.mark.parametrize("block", [1, 12, 1 << 20])
+@pytest.mark.parametrize("tail", ["\n", "\r\n"])
+def test_a_second_header_refuses_the_file(parse: Parse, tail: str, block: int) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(f"c0,c1{tail}a,b{tail}c0,c1{tail}a,b{tail}", texts(2), block_bytes=block)
+    assert (caught.value.code, caught.value.line) == ("second_header", 3)
+
+
+@pytest.mark.parametrize("block", [1, 12, 1 << 20])
 @pytest.mark.parametrize("tail", ["Source: the police\n", "\nSource: the police\n", "Source\nNote\n", "a\n\n\n"])
 def test_short_lines_after_the_last_record_refuse_the_file(parse: Parse, tail: str, block: int) -> None:
     with pytest.raises(Unreadable) as caught:
