@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from vru import clock, profile
 from vru.contracts import Contract, load_contract
+from vru.errors import ShortfallError, SourceError
 from vru.landing import Landing
 from vru.parsing import HEAD_BYTES, Reading, Unreadable, choose_resource, read
 from vru.profile import Source
@@ -30,14 +31,6 @@ from vru.warehouse.ledger import BatchState, Content, Statement
 
 FEED_LOCK = 7_656_002
 """First key of the advisory lock that lets one process at a time parse, audit or admit a feed."""
-
-
-class ShortfallError(Exception):
-    """The partner's data cannot be used as it is: rejected, held or refused. Trying again does not help."""
-
-
-class SourceError(Exception):
-    """The partner could not be reached or broke off. Trying again may help."""
 
 
 @dataclass

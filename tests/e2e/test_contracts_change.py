@@ -53,13 +53,20 @@ def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[[], Home]) 
     return Copy(folder, new_home())
 
 
-def victims(method: str, count: int) -> str:
-    """A file of one victim a month from January 2020, killed by this method."""
-    rows = (
-        f"1,25 to 34,Male,{method},No,{month} 2020,Murder,Solved,Camden,White\n"
-        for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct")[:count]
-    )
-    return HEADER + "".join(rows)
+VICTIMS_A_MONTH = 24
+TOTAL = 10 * VICTIMS_A_MONTH
+
+
+def victims(header: str = HEADER) -> str:
+    """A file of ten months, all killed by a knife, two of them in a word that the contract does not know."""
+    rows = [
+        f"1,25 to 34,Male,Knife or Sharp Implement,No,{month} 2020,Murder,Solved,Camden,White\n"
+        for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct")
+        for _ in range(VICTIMS_A_MONTH)
+    ]
+    for number in (3, 100):
+        rows[number] = rows[number].replace("Knife or Sharp Implement", "Blade")
+    return header + "".join(rows)
 
 
 def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
@@ -82,13 +89,13 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
 
 def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Copy, tmp_path: Path) -> None:
     file = tmp_path / "homicide_victims.csv"
-    file.write_text(victims("Blade", 10), encoding="utf-8")
+    file.write_text(victims(), encoding="utf-8")
     vru("ingest", VICTIMS, "--file", file)
     vru("build")
     knife = "select sum(value_count) from {}.headline_london_month where definition_id = 'homicide_knife'"
     before = vru.home.sql(knife.format("marts"), role="transformer")
-    assert before == [(0,)], "an unknown method is nobody's"
-    assert vru.home.sql("select count(*) from quarantine.cell") == [(10,)]
+    assert before == [(TOTAL - 2,)], "an unknown method is nobody's"
+    assert vru.home.sql("select count(*) from quarantine.cell") == [(2,)]
     assert "all are parsed under the present contract version" in vru("replay", VICTIMS)
     ((then,),) = vru.home.sql("select clock_timestamp()")
 
@@ -99,9 +106,9 @@ def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Cop
     )
     assert "1 contents parsed again, 1 admitted" in vru("replay", VICTIMS)
     vru("build")
-    assert vru.home.sql(knife.format("marts"), role="transformer") == [(10,)]
+    assert vru.home.sql(knife.format("marts"), role="transformer") == [(TOTAL,)]
     everyone = "select sum(victim_count) from marts.fct_homicide_victim"
-    assert vru.home.sql(everyone, role="transformer") == [(10,)], "nobody is counted twice"
+    assert vru.home.sql(everyone, role="transformer") == [(TOTAL,)], "nobody is counted twice"
     old, new = json.loads(vru("batches", VICTIMS, "--json"))
     assert (old["contract_version"], new["contract_version"]) == (1, 2)
     assert old["sha256"] == new["sha256"]
@@ -113,7 +120,7 @@ def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Cop
 
 def test_a_rejected_file_is_admitted_by_a_mended_contract(vru: Copy, tmp_path: Path) -> None:
     file = tmp_path / "homicide_victims_next.csv"
-    file.write_text(victims("Blade", 10).replace("Borough,", "Borough of incident,") + "", encoding="utf-8")
+    file.write_text(victims(HEADER.replace("Borough,", "Borough of incident,")), encoding="utf-8")
     said = vru("ingest", VICTIMS, "--file", file, expect=1)
     assert "missing_column" in said
     batch = json.loads(vru("batches", VICTIMS, "--json"))[-1]

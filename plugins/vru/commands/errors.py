@@ -12,7 +12,7 @@ DONE, FELL_SHORT, WRONG_USE, BROKE = 0, 1, 2, 3
 def exit_code(error: Exception) -> int:
     """Print the error in plain words and return the exit code for it."""
     from vru.contracts import ContractError
-    from vru.pipeline import ShortfallError
+    from vru.errors import ShortfallError
     from vru.profile import ProfileError
 
     if isinstance(error, ShortfallError):

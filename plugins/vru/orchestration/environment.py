@@ -9,9 +9,6 @@ from pathlib import Path
 
 from vru.settings import Settings, private_dir, settings
 
-HEADLESS = "VRU_HEADLESS"
-"""Set while `vru run` drives the DAGs in its own process: no task waits for a retry."""
-
 
 def apply(now: Settings | None = None) -> None:
     """Put Airflow's settings into the environment of this process and of its children."""

@@ -57,7 +57,6 @@ def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[D
 
     Airflow's own words go to `logs/airflow-run.log`.
     """
-    os.environ[environment.HEADLESS] = "1"
     environment.apply()
     dag_ids = [*(f"ingest__{feed}" for feed in feeds), "build_marts", "publish_reports"]
     log = private_dir(settings().logs_dir) / "airflow-run.log"
@@ -75,7 +74,12 @@ def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str]
     for dag_id in dag_ids:
         on_start(dag_id)
         started = time.monotonic()
-        run = bag.dags[dag_id].test(run_conf=conf if dag_id.startswith("ingest__") else None)
+        dag = bag.dags[dag_id]
+        for task in dag.tasks:
+            task.retries = (
+                0  # a test run really waits for a retry; what Airflow's database knows of the DAG is unchanged
+            )
+        run = dag.test(run_conf=conf if dag_id.startswith("ingest__") else None)
         outcome = _outcome(dag_id, run)
         outcome.seconds = time.monotonic() - started
         outcomes.append(outcome)

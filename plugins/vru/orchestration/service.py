@@ -18,7 +18,9 @@ from vru.orchestration import environment
 from vru.orchestration.headless import migrate_airflow
 from vru.settings import private_dir, settings
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+PAGE = "api-server"
+"""Started first: tasks report to it."""
+OTHERS = ("dag-processor", "scheduler", "triggerer")
 STARTUP_SECONDS = 120
 USER = "admin"
 
@@ -36,9 +38,10 @@ def serve() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     password = _login()
     with sandbox_running():
-        parts = {name: _start(name) for name in COMPONENTS}
+        parts = {PAGE: _start(PAGE)}
         try:
             _wait_until_healthy(port, parts)
+            parts |= {name: _start(name) for name in OTHERS}
             sys.stdout.write(f"Airflow: http://127.0.0.1:{port}  user {USER}, password {password}\nCtrl-C stops it\n")
             sys.stdout.flush()
             while not (dead := [name for name, part in parts.items() if part.poll() is not None]):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
-
-from vru.orchestration.environment import HEADLESS
 
 log = logging.getLogger("vru.task")
 
@@ -21,7 +18,7 @@ def default_args(owner: str) -> dict[str, Any]:
     """Task defaults: only a transport or database error is raised in a way that retries."""
     return {
         "owner": owner,
-        "retries": 0 if os.environ.get(HEADLESS) else 3,
+        "retries": 3,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=30),
@@ -36,7 +33,7 @@ def task_errors() -> Iterator[None]:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
     from psycopg2 import InterfaceError, OperationalError
 
-    from vru.pipeline import ShortfallError, SourceError
+    from vru.errors import ShortfallError, SourceError
 
     try:
         yield
