@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from vru.warehouse.embedded import Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vru_home() -> Iterator[Path]:
-    """A private state folder with a short path, named by VRU_HOME; one per worker, deleted at the end."""
+    """A private state folder with a short path, named by VRU_HOME; one per test module, deleted at its end."""
     home = Path(tempfile.mkdtemp(prefix="vt-"))
     before = {name: os.environ.get(name) for name in ("VRU_HOME", "VRU_DATABASE_URL")}
     os.environ["VRU_HOME"] = str(home)
@@ -31,9 +31,9 @@ def vru_home() -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(vru_home: Path) -> Iterator[Server]:
-    """A running embedded server in ``vru_home`` with all roles; destroyed at the end."""
+    """A running embedded server in ``vru_home`` with all roles; destroyed at the end of the module."""
     from vru.warehouse.embedded import Server
     from vru.warehouse.engine import dispose
 

@@ -123,7 +123,7 @@ def sha(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def warehouse(cluster: Server) -> Server:
     """The cluster with every migration applied and the contracts' tables made."""
     from vru.warehouse.migrate import migrate

@@ -182,7 +182,7 @@ class Warehouse:
         return found[0][0], found[0][1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def migrated(cluster: Server) -> Server:
     """The embedded server with every migration and the contracts of this checkout."""
     from vru.warehouse.migrate import migrate
