@@ -364,6 +364,21 @@ def in_child(work: Callable[[], None], uid: int | None = None) -> int:
     return -1 if child.exitcode is None else child.exitcode
 
 
+def kill_and_wait(pid: int, seconds: float = 30) -> None:
+    """Kill a process for good; a dying one can still be seen, and for a moment even answers."""
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if state in "ZX":
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} does not die")
+
+
 @as_root
 @pytest.mark.parametrize("inner", ["home", f"a long, 'quoted' path/{'x' * 120}/{'y' * 120}"], ids=["short", "long"])
 def test_an_ordinary_user_works_and_others_cannot_get_in(new_home: Path, inner: str) -> None:
@@ -384,7 +399,7 @@ def test_an_ordinary_user_works_and_others_cannot_get_in(new_home: Path, inner: 
     server = Server(home)  # root may look after it, and it stays that user's
     try:
         assert server.status().user == "nobody"
-        os.kill(pid_of(server), signal.SIGKILL)
+        kill_and_wait(pid_of(server))
         assert ask(server.ensure().connect_args("analyst"), "SELECT 1") == 1
         assert os.stat(f"/proc/{pid_of(server)}").st_uid == nobody.pw_uid
         arguments = server.connect_args("analyst")
@@ -419,7 +434,7 @@ def test_a_killed_server_comes_back_with_what_was_committed(new_home: Path) -> N
     server = Server(new_home).ensure()
     ask(server.connect_args("migrator"), "CREATE SCHEMA kept; SELECT 1")
     server.open_port()
-    os.kill(pid_of(server), signal.SIGKILL)
+    kill_and_wait(pid_of(server))
     time.sleep(0.05)
     assert not server.is_running()
     server.ensure()
