@@ -28,6 +28,7 @@ from vru.transport import fetch as ask
 from vru.warehouse import decisions, ledger
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.ledger import BatchState, Content, Statement
+from vru.warehouse.loader import copy_chunks
 
 FEED_LOCK = 7_656_002
 """First key of the advisory lock that lets one process at a time parse, audit or admit a feed."""
@@ -284,8 +285,6 @@ def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
 
 def _parse_content(connection: Connection, contract: Contract, content: Content) -> int:
     """Parse one content into one batch: its rows and the status in one transaction; batch_id."""
-    from vru.warehouse.loader import copy_chunks
-
     with _open(landing(), content.sha256, content.container_sha256, content.member_name) as stream:
         try:
             if content.refusal:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -99,7 +100,7 @@ def located(content: bytes) -> list[tuple[int, list[str]]]:
     return found
 
 
-class Partner:
+class Partner(ABC):
     """The partner of one feed, as the sandbox serves it, with our own file in place of its own."""
 
     url_name: str
@@ -110,6 +111,7 @@ class Partner:
     def __init__(self, server: SandboxServer) -> None:
         self.server = server
 
+    @abstractmethod
     def serves(
         self,
         content: bytes,
@@ -121,7 +123,6 @@ class Partner:
         is_sealed: bool = True,
     ) -> bytes:
         """Answer with this file, or with what `wire` makes of the body on its way; the body sent."""
-        raise NotImplementedError
 
     @property
     def tries(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 from vru.contracts.model import Pages
@@ -12,15 +13,15 @@ from vru.transport.names import match
 from vru.transport.source import Question, Source, ask, changed, is_repeat, last_modified_vintage
 
 
-class PagedQuery:
+class PagedQuery(ABC):
     """One query of a paged API. A subclass says how pages are asked for, cut and joined."""
 
     def __init__(self, source: Source, query: Pages, limit: int, http: Http) -> None:
         self.source, self.query, self.limit, self.http = source, query, limit, http
 
+    @abstractmethod
     def pages(self) -> Iterator[tuple[Answer, bytes]]:
         """Every page: the answer, and the bytes that it adds to the content. Raises SourceError."""
-        raise NotImplementedError
 
     def url(self, **parameters: int) -> str:
         """The query's address with more parameters."""
