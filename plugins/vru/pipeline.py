@@ -199,8 +199,7 @@ def release(batch_id: int, reason: str, decided_by: str, column: str | None = No
     from vru import quality
 
     decisions.release(batch_id, reason, decided_by, column)
-    if column is None:
-        quality.recheck_later(batch_id)
+    quality.recheck_later(batch_id)
 
 
 def withdraw(batch_id: int, reason: str, decided_by: str) -> None:

@@ -87,7 +87,7 @@ def test_reason_is_in_plain_words(place: str, reason: str) -> None:
 @pytest.mark.parametrize("level", ["raw", "marts"])
 def test_great_expectations_takes_every_check(level: str) -> None:
     from vru.quality import gate
-    from vru.quality.audit import expectation
+    from vru.quality.expectations import expectation
     from vru.quality.predicates import Facts
     from vru.quality.vintages import statement
 

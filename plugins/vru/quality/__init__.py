@@ -5,11 +5,13 @@ Great Expectations, which is imported on first use only (it takes seconds). Rows
 critical failure holds the batch, and what was current before stays current.
 """
 
-from vru.quality.audit import FailedCheck, Verdict, admit, audit, recheck_later
+from vru.quality.audit import admit, audit
 from vru.quality.docs import data_docs
 from vru.quality.errors import QualityError
 from vru.quality.marts import audit_build
+from vru.quality.recheck import recheck_later
 from vru.quality.suites import SuiteError
+from vru.quality.verdict import FailedCheck, Verdict
 
 __all__ = [
     "FailedCheck",

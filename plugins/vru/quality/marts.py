@@ -7,9 +7,10 @@ from typing import Any
 
 from psycopg2.extras import execute_values
 
-from vru.quality.audit import FailedCheck, expectation
+from vru.quality.expectations import expectation
 from vru.quality.predicates import Facts
 from vru.quality.suites import load_mart_suites
+from vru.quality.verdict import FailedCheck
 from vru.warehouse.engine import raw_connection
 
 MISSING = "mart_is_there"

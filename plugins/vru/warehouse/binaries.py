@@ -116,24 +116,30 @@ def _add_system_user() -> None:
 
 
 def run_as(user: ServerUser, command: list[str], *, timeout_seconds: float = 660) -> subprocess.CompletedProcess[str]:
-    """Run one program as ``user``, with a bare environment and files that only it may read."""
+    """Run one program as ``user``, with a bare environment and files that only it may read.
+
+    Raises WarehouseError if it does not end in time.
+    """
     identity: dict[str, Any] = {}
     if not user.is_self:
         identity = {"user": user.uid, "group": user.gid, "extra_groups": []}
-    return subprocess.run(
-        command,
-        check=False,
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=timeout_seconds,
-        umask=0o077,
-        **identity,
-    )
+    try:
+        return subprocess.run(
+            command,
+            check=False,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout_seconds,
+            umask=0o077,
+            **identity,
+        )
+    except subprocess.TimeoutExpired:
+        raise WarehouseError(f"{Path(command[0]).name} did not end within {timeout_seconds:.0f} s") from None
 
 
 def can_enter(user: ServerUser, folder: Path) -> bool:

@@ -158,7 +158,7 @@ def test_audited_batch_returns_its_verdict(warehouse: Warehouse) -> None:
 
 
 def test_killed_audit_leaves_nothing_and_starts_again(warehouse: Warehouse) -> None:
-    """The audit is stopped at its last statement by a lock, then its connection is killed."""
+    """The audit is stopped while it writes by a lock, then its connection is killed."""
     from vru.warehouse.engine import raw_connection
 
     rows = crimes(200)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from vru.quality import predicates
-from vru.quality.audit import expectation
+from vru.quality.expectations import expectation
 from vru.quality.predicates import Facts
 from vru.quality.suites import Check
 

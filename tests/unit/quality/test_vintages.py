@@ -233,6 +233,48 @@ def test_months_loaded_newest_first_end_the_same(warehouse: Warehouse) -> None:
     assert {warehouse.status(batches[number])[0] for number in range(1, 7)} == {"admitted"}
 
 
+def test_lifting_a_column_by_hand_clears_what_was_only_compared_without_it(warehouse: Warehouse) -> None:
+    """The publisher really moved its boroughs: once a person says so, the next list has moved nothing."""
+    from vru import pipeline
+
+    moved = swapped(victims(), "Bexley", "Ealing", 8)
+    load(warehouse, warehouse.homicides(victims(), "2024-01-01"))
+    first = warehouse.homicides(moved, "2024-02-01")
+    later = warehouse.homicides(swapped(moved, "Barnet", "Brent", 1), "2024-03-01")
+    assert [load(warehouse, batch).withheld for batch in (first, later)] == [["borough_name"], ["borough_name"]]
+    pipeline.release(first, "confirmed in writing", "engineer", "borough_name")
+    assert [warehouse.status(batch) for batch in (first, later)] == [("admitted", []), ("admitted", [])]
+
+
+def test_a_late_period_reaches_those_judged_by_what_it_changed(warehouse: Warehouse) -> None:
+    """One month in four: the first, which comes last, takes back the seventh, and the eighth was judged by that one."""
+    sizes = {"2020-05": 40, "2020-09": 60, "2021-01": 100, "2021-05": 160, "2021-09": 250, "2022-01": 30, "2022-05": 35}
+    batches = {first: warehouse.street(crimes(size, first), first) for first, size in sizes.items()}
+    assert [load(warehouse, batch).status for batch in batches.values()] == ["passed"] * 7
+    load(warehouse, warehouse.street(crimes(100, "2020-01"), "2020-01"))
+    ended = {first: warehouse.status(batch)[0] for first, batch in batches.items()}
+    assert [first for first, status in ended.items() if status != "admitted"] == ["2022-01", "2022-05"]
+
+
+def test_a_held_list_names_what_still_holds_it(warehouse: Warehouse) -> None:
+    """Its comparison was mended by a list that came later; the row count that contradicts the manifest was not."""
+    load(warehouse, warehouse.homicides(victims(12), "2024-01-01"))
+    wrong = warehouse.homicides(victims(10), "2024-03-01", manifest_rows=99)
+    short = warehouse.homicides(victims(10), "2024-02-01")
+    from vru.warehouse import decisions
+
+    assert [load(warehouse, batch).status for batch in (wrong, short)] == ["held", "held"]
+    reason = "select reason from ops.batch where batch_id = %s"
+    ((before,),) = warehouse.sql(reason, wrong)
+    assert "(and 1 more)" in before
+    decisions.release(short, "confirmed in writing", "engineer")
+    quality.recheck_later(short)
+    assert warehouse.status(wrong)[0] == "held"
+    ((after,),) = warehouse.sql(reason, wrong)
+    assert after.startswith("manifest_rows_agree: ")
+    assert "more)" not in after
+
+
 @needs_real_data
 def test_the_real_lists_of_victims(warehouse: Warehouse) -> None:
     """B20: the copy of 2022 moves 4.3 % of victims to other boroughs; its totals are good."""

@@ -23,12 +23,14 @@ from psycopg2 import errors
 from sqlalchemy import text
 from vru.warehouse import binaries, roles
 from vru.warehouse.binaries import user_by_id, wheel_bin
+from vru.warehouse.cluster import cluster_dir
 from vru.warehouse.connections import connection_lines
-from vru.warehouse.embedded import CONFIGURATION, Server
+from vru.warehouse.embedded import Server
 from vru.warehouse.engine import engine, raw_connection, url, url_string
 from vru.warehouse.errors import WarehouseError
 from vru.warehouse.external import ExternalServer
 from vru.warehouse.passwords import passwords_file, stored_passwords
+from vru.warehouse.server_commands import CONFIGURATION
 
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as several users")
@@ -485,7 +487,7 @@ def test_a_half_made_cluster_is_made_again(new_home: Path, monkeypatch: pytest.M
         patch.setattr(Server, "_start_locked", die)
         with pytest.raises(KeyboardInterrupt):
             server.ensure()
-    cluster = server._cluster_dir()
+    cluster = cluster_dir(server.home)
     assert cluster is not None
     (cluster / "data").rename(cluster / "initdb-1")  # as if it had died before the last step
     (cluster / "initdb-password-1").write_text("half")
@@ -537,12 +539,25 @@ def test_a_moved_folder_keeps_its_cluster_and_a_copied_one_does_not_share_it(new
         copied = Server(new_home.with_name("copied"))
         shutil.copytree(moved, copied.home)
         if IS_ROOT and copied.home.stat().st_uid == 0:
-            assert copied._cluster_dir() is None
+            assert cluster_dir(copied.home) is None
         else:
             assert pid_of(copied.ensure()) != pid_of(elsewhere.ensure())
             copied.destroy()
     finally:
         elsewhere.destroy()
+
+
+def test_a_lost_database_is_said_and_never_replaced_by_an_empty_one(new_home: Path) -> None:
+    server = Server(new_home).ensure()
+    server.stop()
+    cluster = cluster_dir(server.home)
+    assert cluster is not None
+    shutil.rmtree(cluster / "data")
+    with pytest.raises(WarehouseError, match=r"is gone.*vru db destroy"):
+        server.ensure()
+    assert not server.status().is_created
+    server.destroy()
+    assert server.ensure().is_running()
 
 
 def test_lost_state_is_found_again_and_lost_passwords_are_said(new_home: Path) -> None:

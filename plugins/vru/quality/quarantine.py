@@ -1,0 +1,141 @@
+"""Rows that fail: counted, taken out of raw, and when they are so many or so bad that the whole batch is held."""
+
+# ruff: noqa: S608 # every name is a contract's; values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vru.quality import predicates
+from vru.quality.errors import QualityError
+from vru.quality.verdict import FailedCheck
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from vru.quality.batch import Batch
+    from vru.quality.gate import Outcome
+
+TOLERANCE = "quarantine_over_tolerance"
+BAD_KEY = "bad_value_in_key"
+REPEATED = "repeated_row_of_a_key"
+_REPEATED_REASON = "The same key with the same values stands in the file more than once; it is counted once."
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of the file that the audit quarantined, by number."""
+
+    all: set[int]
+    repeated_only: set[int]
+    """Second copies of a row of a keyed resource: taken out and counted, but no fault of the file."""
+
+
+def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> dict[str, int]:
+    """How many rows fail each failed check on rows, by check id, counted by our own SQL.
+
+    Raises QualityError where Great Expectations found failing rows (`outcomes`) and our SQL finds none.
+    """
+    failed = [
+        check
+        for check in batch.suite.checks
+        if not outcomes[check.id].is_success and (check.level == "row" or check.where is not None)
+    ]
+    if not failed:
+        return {}
+    counted = ", ".join(
+        f"count(*) filter (where {_escaped(predicates.failing(check, batch.facts, batch.resource))})"
+        for check in failed
+    )
+    cursor.execute(
+        f"select array[{counted}]::bigint[] as counts from {batch.table} where batch_id = %s",
+        (batch.batch_id,),
+    )
+    row: Any = cursor.fetchone()
+    counts = {check.id: int(count) for check, count in zip(failed, row["counts"], strict=True)}
+    if wrong := [name for name, count in counts.items() if count == 0]:
+        raise QualityError(
+            f"check {', '.join(wrong)}: Great Expectations finds failing rows and the quarantine none; they must not "
+            "differ, so mend quality/predicates.py"
+        )
+    return counts
+
+
+def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Lines:
+    """Move the rows that fail a critical check from raw to quarantine; a row failing several has a record for each."""
+    taken = [
+        (check.id, check.column or "", check.reason, predicates.failing(check, batch.facts, batch.resource))
+        for check in batch.suite.checks
+        if check.level == "row" and check.severity == "critical" and not outcomes[check.id].is_success
+    ]
+    if batch.facts.repeated:
+        taken.append((REPEATED, "", _REPEATED_REASON, batch.facts.repeated))
+    for check_id, column, reason, where in taken:
+        cursor.execute(
+            "insert into quarantine.row (batch_id, line_number, column_name, check_id, stage, reason, record) "
+            f"select r.batch_id, r.line_number, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' from {batch.table} r "
+            f"where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
+            (column, check_id, reason, batch.batch_id),
+        )
+    if not taken:
+        return Lines(set(), set())
+    cursor.execute(
+        "select line_number, bool_and(check_id = %s) as is_repeated from quarantine.row "
+        "where batch_id = %s and stage = 'audit' group by line_number",
+        (REPEATED, batch.batch_id),
+    )
+    found: list[Any] = cursor.fetchall()
+    if found:
+        cursor.execute(
+            f"delete from {batch.table} r using quarantine.row q "
+            "where r.batch_id = %s and q.batch_id = r.batch_id and q.line_number = r.line_number and q.stage = 'audit'",
+            (batch.batch_id,),
+        )
+    return Lines({row["line_number"] for row in found}, {row["line_number"] for row in found if row["is_repeated"]})
+
+
+def over_tolerance(cursor: Cursor, batch: Batch, lines: Lines) -> FailedCheck | None:
+    """Why the batch is held, if more rows are at fault than the contract tolerates; rejects of the parse count."""
+    faulty = batch.rows_quarantined + len(lines.all - lines.repeated_only)
+    tolerance_pct = batch.contract.tolerance_pct
+    if faulty * 100 <= tolerance_pct * batch.rows_parsed:
+        return None
+    cursor.execute(
+        "select check_id, min(line_number) as first_line from quarantine.row where batch_id = %s and check_id <> %s "
+        "group by check_id order by count(distinct line_number) desc, check_id limit 1",
+        (batch.batch_id, REPEATED),
+    )
+    most: Any = cursor.fetchone()
+    share = 100 * faulty / batch.rows_parsed if batch.rows_parsed else 100.0
+    by = f"{most['check_id']} (first on line {most['first_line']})" if most else "of the parse"
+    return FailedCheck(
+        TOLERANCE,
+        "critical",
+        f"{faulty} of {batch.rows_parsed} rows ({share:.2f} %), most by check {by}",
+        faulty,
+        f"tolerance {tolerance_pct:g} %",
+    )
+
+
+def bad_key(cursor: Cursor, batch: Batch) -> FailedCheck | None:
+    """A bad value in a key column makes the file unusable, however few rows it is in."""
+    cursor.execute(
+        "select column_name, count(distinct line_number) as lines from quarantine.row "
+        "where batch_id = %s and column_name = any(%s) group by column_name order by 2 desc, 1 limit 1",
+        (batch.batch_id, list(batch.resource.key)),
+    )
+    found: Any = cursor.fetchone()
+    if found is None:
+        return None
+    return FailedCheck(
+        BAD_KEY,
+        "critical",
+        f"column {found['column_name']} is part of the key and has a bad value in {found['lines']} rows",
+        found["lines"],
+    )
+
+
+def _escaped(sql: str) -> str:
+    """SQL with literals beside psycopg2's own placeholders."""
+    return sql.replace("%", "%%")

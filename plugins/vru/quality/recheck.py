@@ -1,0 +1,152 @@
+"""Later vintages compared again, once a batch before them begins or ceases to count, and decided about again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from psycopg2.extras import RealDictCursor
+
+from vru.quality import vintages
+from vru.quality.batch import load_batch, mark_admitted
+from vru.quality.verdict import FailedCheck, one_line
+from vru.quality.withholding import lift, withhold
+from vru.warehouse.engine import raw_connection
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from vru.quality.batch import Batch
+    from vru.quality.suites import Check
+
+
+def recheck_later(batch_id: int) -> None:
+    """Compare every later vintage of the partition again, now that this one stands (or no longer stands) before it.
+
+    A column may be withheld, or one that only such a check withheld be lifted. A batch that now fails is taken back
+    (a waiting one is held), one that was held only for what is now sound is admitted. What a person released,
+    lifted or withdrew stays as that person left it. Raises SuiteError, ContractError and QualityError, and writes
+    nothing then.
+    """
+    connection = raw_connection("loader", name="recheck")
+    try:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            recheck_later_vintages(cursor, batch_id)
+    finally:
+        connection.close()
+
+
+def recheck_later_vintages(cursor: Cursor, batch_id: int, *, only_audited_before: bool = False) -> None:
+    """Compare batches stated later again, oldest first, so that each is compared with what the last step left.
+
+    Where one of them changes, those stated after it are compared again too. With `only_audited_before`, only those
+    that were audited while this one was not yet sound. `cursor` returns rows as dicts. Raises as `recheck_later` does.
+    """
+    waiting = _stated_later(cursor, batch_id, only_audited_before=only_audited_before)
+    while waiting:
+        place = min(waiting)
+        waiting.remove(place)
+        later = place[-1]
+        if _recheck(cursor, later):
+            waiting |= {after for after in _stated_later(cursor, later) if after > place}
+
+
+def _stated_later(cursor: Cursor, batch_id: int, *, only_audited_before: bool = False) -> set[tuple[Any, ...]]:
+    """Batches whose comparisons may rest on this one, each as its place in the order of statements; batch_id last."""
+    cursor.execute(
+        """
+        select l.vintage_at, coalesce(l.period_start, date '0001-01-01') as period_start, l.manifest_line,
+               l.received_at, l.delivery_id, l.batch_id
+        from ops.batch_vintage b
+        join ops.resource r on r.feed = b.feed and r.resource = b.resource
+        join ops.batch_vintage l
+          on l.feed = b.feed and l.resource = b.resource and l.partition = b.partition
+         and l.batch_id <> b.batch_id and l.sha256 <> b.sha256
+         and l.status in ('parsed', 'admitted', 'held', 'withdrawn')
+         and l.audited_at < case when %s then b.audited_at else 'infinity' end
+        where b.batch_id = %s
+          and case
+              -- a later period is judged by at most the 24 sound ones before it
+              when r.delivery_mode = 'period' and l.period_start > b.period_start
+              then l.vintage_at >= b.vintage_at and (
+                  select count(distinct m.period_start) from ops.batch m
+                  where m.feed = b.feed and m.resource = b.resource and m.partition = b.partition
+                    and m.period_start >= b.period_start and m.period_start < l.period_start and ops.is_sound(m)
+              ) <= 24
+              else (l.vintage_at, l.manifest_line, l.received_at, l.delivery_id)
+                 > (b.vintage_at, b.manifest_line, b.received_at, b.delivery_id)
+                   and (r.delivery_mode <> 'period' or l.period_end >= b.period_start)
+          end
+        """,
+        (only_audited_before, batch_id),
+    )
+    rows: list[Any] = cursor.fetchall()
+    return {tuple(row.values()) for row in rows}
+
+
+def _recheck(cursor: Cursor, batch_id: int) -> bool:
+    """Compare one batch again and decide about it anew; whether any comparison has another outcome now."""
+    batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
+    cursor.execute(
+        "select distinct on (check_id) check_id, is_success, severity, check_type, reason from ops.check_result "
+        "where batch_id = %s order by check_id, check_result_id desc",
+        (batch_id,),
+    )
+    results: list[Any] = cursor.fetchall()
+    known: dict[str, Any] = {row["check_id"]: row for row in results}
+    compared = [check for check in batch.suite.checks if check.type.startswith("between_") and check.id in known]
+    changed = []
+    for check in compared:
+        cursor.execute(vintages.statement(check, batch_id, batch.contract, batch.resource))
+        now: Any = cursor.fetchone()
+        if now["is_success"] != known[check.id]["is_success"]:
+            known[check.id] = {**known[check.id], "is_success": now["is_success"]}
+            changed.append((check, now["is_success"], now["remark"]))
+    if not changed:
+        return False
+    for check, held, remark in changed:
+        cursor.execute(
+            "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, "
+            "is_success, element_count, detail) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (batch_id, batch.suite_name, check.id, check.type, check.column,
+             check.severity_name, check.reason, held, batch.rows_in_raw, remark or ""),
+        )  # fmt: skip
+        if held:
+            lift(cursor, batch_id, check)
+        else:
+            withhold(cursor, batch_id, check)
+    _decide_again(cursor, batch, compared, known)
+    return True
+
+
+def _decide_again(cursor: Cursor, batch: Batch, compared: list[Check], known: dict[str, Any]) -> None:
+    """Bring the status in line with the newest results, unless a person has decided about the batch."""
+    cursor.execute(
+        "select 1 from ops.decision where batch_id = %s and decision in ('release', 'withdraw')", (batch.batch_id,)
+    )
+    if cursor.fetchone() is not None:
+        return
+    failing = [
+        FailedCheck(check.id, "critical", check.reason)
+        for check in compared
+        if check.severity == "critical" and not known[check.id]["is_success"]
+    ]
+    settled = {c.id for c in compared} | {c.id for c in batch.suite.checks if c.level == "row"}
+    others = [
+        FailedCheck(name, "critical", row["reason"])
+        for name, row in known.items()
+        if not row["is_success"] and row["severity"] == "critical" and name not in settled
+    ]
+    if batch.status == "admitted" and failing:
+        cursor.execute(
+            "update ops.batch set status = 'withdrawn', withdrawn_at = clock_timestamp(), reason = %s "
+            "where batch_id = %s",
+            (one_line(failing), batch.batch_id),
+        )
+    elif batch.status in ("parsed", "held") and (failing or others):
+        cursor.execute(
+            "update ops.batch set status = 'held', reason = %s where batch_id = %s",
+            (one_line([*others, *failing]), batch.batch_id),
+        )
+    elif batch.status in ("held", "withdrawn") and not failing and not others:
+        mark_admitted(cursor, batch.batch_id)
