@@ -289,10 +289,10 @@ def _parse_content(connection: Connection, contract: Contract, content: Content)
             if content.refusal:
                 raise Unreadable(*content.refusal.split(": ", 1))
             if not content.resource:
-                with _open(landing(), content.sha256, content.container_sha256, content.member_name) as head:
-                    resource = choose_resource(contract, head.read(HEAD_BYTES), content.file_name).name
-                ledger.name_resource(connection, content, resource)
-                content = replace(content, resource=resource)
+                content = _with_resource(connection, contract, content)
+                known = ledger.batch_of_content(connection, content, contract.contract_version)
+                if known is not None:  # the same bytes came under a name that told their resource
+                    return known
             reading = read(contract, content.resource, stream, file_name=content.file_name)
             batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
             copy_chunks(connection, contract.raw_table(content.resource), batch_id, reading)
@@ -318,6 +318,15 @@ def _parse_content(connection: Connection, contract: Contract, content: Content)
             connection.rollback()
             raise
     return batch_id
+
+
+def _with_resource(connection: Connection, contract: Contract, content: Content) -> Content:
+    """The content with the resource that its header tells, noted at once: it stands even if no row can be read."""
+    with _open(landing(), content.sha256, content.container_sha256, content.member_name) as head:
+        resource = choose_resource(contract, head.read(HEAD_BYTES), content.file_name).name
+    with connection:
+        ledger.name_resource(connection, content, resource)
+    return replace(content, resource=resource)
 
 
 def _unfinished(reading: Reading) -> list[str]:

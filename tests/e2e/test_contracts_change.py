@@ -131,3 +131,23 @@ def test_a_rejected_file_is_admitted_by_a_mended_contract(vru: Copy, tmp_path: P
     vru("replay", VICTIMS, "--batch", str(batch["batch_id"]))
     replayed = json.loads(vru("batches", VICTIMS, "--json"))[-1]
     assert (replayed["status"], replayed["contract_version"], replayed["sha256"]) == ("admitted", 3, batch["sha256"])
+
+
+def test_a_file_of_unknown_shape_finds_its_resource_once_the_contract_is_mended(vru: Copy, tmp_path: Path) -> None:
+    """A feed of several resources: the rejected file belongs to none until then, and is parsed only once after."""
+    feed = "ons_population"
+    header = "GEOGRAPHY_CODE,GEOGRAPHY_NAME,DATE_NAME,OBS_VALUE\n"
+    codes = [f"E090000{number:02d}" for number in range(1, 34)]
+    rows = [f"{code},Place,2020,9000\n" for code in codes]
+    file = tmp_path / "estimates.csv"
+    file.write_text(header.replace("OBS_VALUE", "OBSERVED") + "".join(rows) + "E12000007,London,2020,297000\n")
+    assert "unknown_shape" in vru("ingest", feed, "--file", file, expect=1)
+    (rejected,) = json.loads(vru("batches", feed, "--json"))
+    assert (rejected["status"], rejected["resource"]) == ("rejected", "")
+    vru.change(f"feeds/{feed}.yml", "[population, OBS_VALUE]", "[population, OBS_VALUE, OBSERVED]")
+    vru.change(f"feeds/{feed}.yml", "contract_version: 1", "contract_version: 2")
+    assert "1 contents parsed again, 1 admitted" in vru("replay", feed)
+    assert "all are parsed under the present contract version" in vru("replay", feed)
+    found = [(b["status"], b["resource"], b["contract_version"]) for b in json.loads(vru("batches", feed, "--json"))]
+    assert found == [("rejected", "borough", 1), ("admitted", "borough", 2)]
+    assert vru.home.sql("select distinct resource from ops.delivery where feed = %s", feed) == [("borough",)]

@@ -357,12 +357,30 @@ def finish_batch(connection: Connection, batch_id: int, **columns: Any) -> None:
 
 
 def name_resource(connection: Connection, content: Content, resource: str) -> None:
-    """Say which resource a content is of, once its header has told."""
-    _run(
+    """Say which resource a content is of, once its header has told; its deliveries and its rejected batches follow.
+
+    Where the same was stated of that resource already, nothing needs to be said again.
+    """
+    for table, is_same in (("delivery", "vintage_at"), ("batch", "contract_version")):
+        _run(
+            connection,
+            f"update ops.{table} t set resource = %s "  # noqa: S608
+            "where t.feed = %s and t.resource = %s and t.content_key = %s and t.sha256 = %s and not exists ("
+            f"select 1 from ops.{table} o where o.feed = t.feed and o.resource = %s "
+            f"and o.content_key = t.content_key and o.sha256 = t.sha256 and o.{is_same} = t.{is_same})",
+            resource, content.feed, content.resource, content.content_key, content.sha256, resource,
+        )  # fmt: skip
+
+
+def batch_of_content(connection: Connection, content: Content, contract_version: int) -> int | None:
+    """The batch of a content under one contract version; None if it was not parsed under it."""
+    row = _maybe(
         connection,
-        "update ops.delivery set resource = %s where feed = %s and resource = %s and content_key = %s and sha256 = %s",
-        resource, content.feed, content.resource, content.content_key, content.sha256,
+        "select batch_id from ops.batch where feed = %s and resource = %s and content_key = %s and sha256 = %s "
+        "and contract_version = %s",
+        content.feed, content.resource, content.content_key, content.sha256, contract_version,
     )  # fmt: skip
+    return int(row["batch_id"]) if row else None
 
 
 def newest_vintage(connection: Connection) -> datetime | None:
