@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vru.commands.errors import say
+
+if TYPE_CHECKING:
+    from vru.transform import Result
 
 KnownAt = Annotated[
     str | None, typer.Option(help="What partners had stated by then; a bare date is its end in London.")
@@ -31,7 +34,7 @@ def build(as_known_at: KnownAt = None, as_admitted_at: AdmittedAt = None) -> Non
     known_at, admitted_at = _instants(as_known_at, as_admitted_at)
     migrate()
     result = transform.build(known_at, admitted_at, today=clock.today(profile.current()))
-    typer.echo(str(result) if result else "the marts are built from what is current; nothing to do")
+    typer.echo(_built(result) if result else "the marts are built from what is current; nothing to do")
 
 
 def report(
@@ -69,6 +72,17 @@ def sql(
     if error:
         say(error)
         raise typer.Exit(2)
+
+
+def _built(result: Result) -> str:
+    from vru.clock import LONDON
+
+    what = "everything" if result.is_full else f"the {result.unit_count} units that differ"
+    known_at, admitted_at = (f"{at.astimezone(LONDON):%Y-%m-%d %H:%M}" for at in (result.known_at, result.admitted_at))
+    return (
+        f"build {result.build_id}: {what} in {result.seconds:.0f} s; as known at {known_at}, "
+        f"as admitted at {admitted_at} (London); schema {result.schema}"
+    )
 
 
 def _instants(known: str | None, admitted: str | None) -> tuple[datetime | None, datetime | None]:

@@ -37,6 +37,9 @@ from great_expectations.render.renderer.renderer import renderer  # noqa: E402
 from vru.quality.errors import QualityError  # noqa: E402
 from vru.warehouse.engine import url  # noqa: E402
 
+# This module of it sets a level of its own when it is imported.
+logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+
 STATEMENT = "expect_statement_to_hold"
 SHOWN = "expect_check_to_hold"
 """The type under which Data Docs show a stored result."""
