@@ -243,7 +243,7 @@ def test_connection_lines_work(vru: Home) -> None:
     pandas = vru("db", "url", "--role", "analyst", "--for", "pandas").stdout
     assert "read_sql" in pandas
     assert shutil.which("psql") is None or "psql" in vru("db", "url", "--role", "analyst", "--for", "psql").stdout
-    assert "PostgreSQL 18 runs" in vru("db", "status").stdout
+    assert "PostgreSQL 18, 127.0.0.1:" in vru("db", "status").stdout
 
 
 def test_doctor_finds_nothing_to_mend(vru: Home) -> None:

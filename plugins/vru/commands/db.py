@@ -25,7 +25,7 @@ def up() -> None:
 
     migrate()
     port = server().ensure().open_port()
-    typer.echo(f"PostgreSQL listens on 127.0.0.1:{port}")
+    typer.echo(f"PostgreSQL listens on {server().status().host}:{port}")
     for role in ("analyst", "report_reader", "migrator"):
         typer.echo(f"\n{role}")
         for tool in ("psql", "dbeaver", "pandas"):
@@ -39,6 +39,7 @@ def destroy(
     """Stop it and delete its data folder, wherever that is."""
     from vru.warehouse.embedded import Server
 
+    _refuse_external("delete")
     if not is_sure:
         raise ValueError("this deletes the warehouse and all it holds; say --yes if you mean it")
     Server().destroy()
@@ -49,8 +50,16 @@ def down() -> None:
     """Stop it."""
     from vru.warehouse.engine import server
 
+    _refuse_external("stop")
     server().stop()
     typer.echo("stopped")
+
+
+def _refuse_external(verb: str) -> None:
+    from vru.settings import settings
+
+    if settings().database_url is not None:
+        raise ValueError(f"the server of VRU_DATABASE_URL is not ours to {verb}; unset it to {verb} the embedded one")
 
 
 def status() -> None:
@@ -61,8 +70,7 @@ def status() -> None:
     if not found.is_running:
         typer.echo("it does not run; start it with: vru db up")
         raise typer.Exit(BROKE)
-    where = f"127.0.0.1:{found.port}" if found.port else f"socket folder {found.socket_dir}"
-    typer.echo(f"PostgreSQL {found.version} runs as {found.user}, {where}, data in {found.cluster_dir}")
+    typer.echo(str(found))
 
 
 def url(

@@ -48,7 +48,7 @@ from vru.warehouse.sockets import free_port, is_free
 
 @dataclass(frozen=True)
 class Status:
-    """How one embedded server stands. ``port`` is the open TCP port on 127.0.0.1, or None."""
+    """How one server stands. ``port`` is its open TCP port at ``host``, or None; ``user`` runs an embedded one."""
 
     home: Path
     is_created: bool
@@ -61,6 +61,16 @@ class Status:
     version: str | None = None
     started_at: datetime | None = None
     size_bytes: int | None = None
+    host: str = "127.0.0.1"
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        if not self.is_running:
+            return "PostgreSQL does not run"
+        where = f"{self.host}:{self.port}" if self.port else f"socket folder {self.socket_dir}"
+        run_by = f", running as {self.user}" if self.user else ""
+        data = f", data in {self.cluster_dir}" if self.cluster_dir else ""
+        return f"PostgreSQL {self.version}, {where}{run_by}{data}"
 
 
 class Server:

@@ -8,6 +8,7 @@ same URL agree; where the URL holds no password they are random and stored in th
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,7 @@ class ExternalServer:
 
     def is_running(self) -> bool:
         """Whether the owner can log in now."""
-        try:
-            psycopg2.connect(**self.owner_args("vru"), connect_timeout=5).close()
-        except psycopg2.Error:
-            return False
-        return True
+        return self._version() is not None
 
     @property
     def port(self) -> int | None:
@@ -76,8 +73,11 @@ class ExternalServer:
 
     def status(self) -> Status:
         """How the server stands."""
-        running = self.is_running()
-        return Status(self.home, is_created=running, is_running=running, port=self.port, user=self._url.username)
+        version = self._version()
+        found = Status(self.home, version is not None, version is not None, port=self.port, version=version)
+        if self.port is None:
+            return replace(found, socket_dir=Path(self._host))
+        return replace(found, host=self._host)
 
     def connect_args(self, role: str = "migrator", database: str = "vru", *, tcp: bool = False) -> dict[str, Any]:  # noqa: ARG002
         """Keyword arguments for ``psycopg2.connect``; ``tcp`` changes nothing here."""
@@ -113,6 +113,15 @@ class ExternalServer:
     @property
     def _host(self) -> str:
         return str(self._url.query.get("host") or self._url.host or "localhost")
+
+    def _version(self) -> str | None:
+        """The server's major version; None where the owner cannot log in."""
+        try:
+            connection = psycopg2.connect(**{"connect_timeout": 5, **self.owner_args("vru")})
+        except psycopg2.Error:
+            return None
+        connection.close()
+        return str(connection.server_version // 10_000)
 
     def _is_set_up(self) -> bool:
         """Whether a role can log in and carries the present version of the roles."""
