@@ -202,7 +202,7 @@ def test_the_analyst_reads_marts_and_nothing_else(vru: Home) -> None:
     vru("build", "--as-known-at", "2022-08-31")
     readable = (
         "marts.mart_measure", "asof_20220831.mart_measure", "publish.homicide_london_month", "ops.v_batch",
-        "ops.v_quarantine",
+        "ops.v_batch_status", "ops.v_quarantine",
     )  # fmt: skip
     for table in readable:
         vru.sql(f"select * from {table} limit 1", role="analyst")

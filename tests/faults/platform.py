@@ -26,8 +26,8 @@ from tests.faults.feeds import FEEDS, Delivery, Feed, RawRow
 Row = dict[str, Any]
 
 OF_BATCH = (
-    "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision", "ops.batch_key", "quarantine.row",
-    "quarantine.cell",
+    "ops.batch_status", "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision",
+    "ops.batch_key", "quarantine.row", "quarantine.cell",
 )  # fmt: skip
 MAY_HOLD_VALUES = {"quarantine.row": "record", "quarantine.cell": "received_value"}
 """The two columns outside raw in which a partner's values may stand."""

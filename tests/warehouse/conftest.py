@@ -75,24 +75,39 @@ class Ledger:
         gone: tuple[str, ...] = (),
     ) -> int:
         """One parsed content; held if `admitted` is None."""
-        status = "withdrawn" if withdrawn is not None else "held" if admitted is None else "admitted"
+        status = "held" if admitted is None else "admitted"
         start, end = period or (None, None)
         with self.connection.cursor() as cursor:
             cursor.execute(
                 """
                 insert into ops.batch (feed, resource, partition, period_start, period_end, content_key, sha256,
-                    contract_version, status, file_name, admitted_at, withdrawn_at)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', %s, %s) returning batch_id
+                    contract_version, status, file_name, admitted_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', %s) returning batch_id
                 """,
                 (
                     feed, feed, partition, start, end, f"{partition}|{start or ''}", sha(content), version, status,
-                    None if admitted is None else day(admitted), None if withdrawn is None else day(withdrawn),
+                    None if admitted is None else day(admitted),
                 ),
             )  # fmt: skip
             (batch_id,) = cursor.fetchone()
+            if withdrawn is not None:
+                self.withdraw(batch_id, withdrawn)
             for key in (*keys, *gone):
                 cursor.execute("insert into ops.batch_key values (%s, %s, %s)", (batch_id, key, key in gone))
         return int(batch_id)
+
+    def withdraw(self, batch_id: int, since: int) -> None:
+        """An admitted batch is taken back."""
+        self._run(
+            "update ops.batch set status = 'withdrawn', withdrawn_at = %s where batch_id = %s", day(since), batch_id
+        )
+
+    def admit_again(self, batch_id: int, since: int) -> None:
+        """A batch that was taken back counts again."""
+        self._run(
+            "update ops.batch set status = 'admitted', admitted_at = %s, withdrawn_at = null where batch_id = %s",
+            day(since), batch_id,
+        )  # fmt: skip
 
     def withhold(self, batch_id: int, column: str, since: int, lifted: int | None = None) -> None:
         """A check withholds a column of a batch."""

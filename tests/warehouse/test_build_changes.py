@@ -422,7 +422,7 @@ def withdrawn(batch_id: int | None = None, feed: str = "") -> Callable[[], None]
         withdraw(found_id)
     return lambda: execute(
         "loader",
-        "update ops.batch set status = 'admitted', withdrawn_at = null where batch_id = any(%s)",
+        "update ops.batch set status = 'admitted', admitted_at = ops.stamp(), withdrawn_at = null where batch_id = any(%s)",
         (found,),
     )
 

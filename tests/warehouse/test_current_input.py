@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.warehouse.conftest import Ledger
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from vru.warehouse.embedded import Server
 
 JAN, FEB, MAR = date(2021, 1, 1), date(2021, 2, 1), date(2021, 3, 1)
 
@@ -124,6 +130,47 @@ def test_withdrawing_brings_the_next_in_line_back_and_the_past_stays(history: Le
     a, b = history.batch("f", "a", 1), history.batch("f", "b", 2, withdrawn=5)
     assert history.current("f") == {("", None, ""): a}
     assert history.current("f", admitted=4) == {("", None, ""): b}
+
+
+def test_a_batch_that_was_taken_back_and_counts_again_keeps_its_past(history: Ledger) -> None:
+    """A late older vintage takes a batch back, another one lets it in again: each of the three states stays."""
+    history.feed("f", "snapshot")
+    history.deliver("f", "a", 0)
+    history.deliver("f", "b", 1)
+    a, b = history.batch("f", "a", 1), history.batch("f", "b", 2)
+    history.withdraw(b, 5)
+    history.admit_again(b, 8)
+    for admitted, expected in ((1, a), (2, b), (4, b), (5, a), (7, a), (8, b), (None, b)):
+        assert history.current("f", admitted=admitted) == {("", None, ""): expected}, admitted
+
+
+def test_what_bears_an_earlier_instant_has_appeared_before_one_that_is_settled(warehouse: Server) -> None:
+    """A build takes its W while a batch is being let in: it waits for that, so W never gains a batch later."""
+    from vru.warehouse.engine import raw_connection
+
+    admitting, building = raw_connection("loader"), raw_connection("transformer")
+    try:
+        with admitting.cursor() as cursor:
+            cursor.execute("select ops.stamp()")
+            (stamped,) = cursor.fetchone()
+        with ThreadPoolExecutor(1) as pool:
+            settled = pool.submit(instant, building)
+            with pytest.raises(TimeoutError):
+                settled.result(timeout=0.5)
+            admitting.commit()
+            assert settled.result(timeout=20) > stamped
+        assert instant(building) > stamped, "nobody waits where nothing is being written"
+    finally:
+        admitting.close()
+        building.close()
+
+
+def instant(connection: Connection) -> datetime:
+    """An instant before which the ledger no longer changes."""
+    with connection.cursor() as cursor:
+        cursor.execute("select ops.settled_now()")
+        (found,) = cursor.fetchone()
+    return found
 
 
 @pytest.mark.parametrize("mode", ["snapshot", "period", "append", "upsert"])

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from psycopg2 import sql
@@ -154,30 +154,33 @@ def _evidence(
     units = _rows(
         connection,
         schema,
-        "select unit_start, column_name, batch_id, withheld_columns from {}.build_input "
+        "select unit_start, column_name, batch_id, vintage_at, withheld_columns from {}.build_input "
         "where feed = %s and resource = %s and unit_start is not null",
         (how.feed, how.resource),
     )
     source_of: dict[tuple[date, str], set[int]] = {}
     for unit in units:
         source_of.setdefault((unit["unit_start"], unit["column_name"]), set()).add(unit["batch_id"])
-    batches = sorted({unit["batch_id"] for unit in units})
-    # The newest statement of a content is the one whose vintage counts.
+    # Of the statements of a content the newest that the build knew: it may have been stated again since.
+    stated: dict[int, datetime] = {}
+    for unit in units:
+        stated[unit["batch_id"]] = max(unit["vintage_at"], stated.get(unit["batch_id"], unit["vintage_at"]))
     found = rows(
         connection,
         """
         select distinct on (b.batch_id)
             b.batch_id, b.feed, b.resource, b.sha256, b.file_name, d.source_url, d.vintage_at,
             f.licence, f.homepage, f.personal_data, l.container_sha256, l.member_name
-        from ops.batch b
+        from unnest(%s::bigint[], %s::timestamptz[]) as i (batch_id, vintage_at)
+        join ops.batch b on b.batch_id = i.batch_id
         join ops.feed f on f.feed = b.feed
         join ops.landed_file l on l.sha256 = b.sha256
         join ops.delivery d
           on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
-        where b.batch_id = any(%s)
+        where d.vintage_at <= i.vintage_at
         order by b.batch_id, d.vintage_at desc, d.delivery_id desc
         """,
-        (batches,),
+        (list(stated), list(stated.values())),
     )
     releases = {
         r["batch_id"]: Release(

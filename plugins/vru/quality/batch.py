@@ -88,7 +88,7 @@ def load_batch(cursor: Cursor, batch_id: int, today: date) -> Batch:
 def mark_admitted(cursor: Cursor, batch_id: int) -> None:
     """Write to the ledger that a batch counts from now on; whether it may is for the caller to know."""
     cursor.execute(
-        "update ops.batch set status = 'admitted', admitted_at = clock_timestamp(), withdrawn_at = null, reason = '', "
+        "update ops.batch set status = 'admitted', admitted_at = ops.stamp(), withdrawn_at = null, reason = '', "
         "rows_admitted = rows_parsed - rows_quarantined where batch_id = %s",
         (batch_id,),
     )

@@ -139,8 +139,7 @@ def _decide_again(cursor: Cursor, batch: Batch, compared: list[Check], known: di
     ]
     if batch.status == "admitted" and failing:
         cursor.execute(
-            "update ops.batch set status = 'withdrawn', withdrawn_at = clock_timestamp(), reason = %s "
-            "where batch_id = %s",
+            "update ops.batch set status = 'withdrawn', withdrawn_at = ops.stamp(), reason = %s where batch_id = %s",
             (one_line(failing), batch.batch_id),
         )
     elif batch.status in ("parsed", "held") and (failing or others):

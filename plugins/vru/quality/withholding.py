@@ -15,7 +15,7 @@ def withhold(cursor: Cursor, batch_id: int, check: Check) -> None:
     for column in check.withheld_columns:
         cursor.execute(
             "insert into ops.withheld_column (batch_id, column_name, check_id, reason, withheld_at) "
-            "select w.batch_id, w.column_name, w.check_id, %s, clock_timestamp() "
+            "select w.batch_id, w.column_name, w.check_id, %s, ops.stamp() "
             "from (select %s::bigint as batch_id, %s as column_name, %s as check_id) w "
             "where not exists (select 1 from ops.withheld_column h where h.batch_id = w.batch_id "
             "and h.column_name = w.column_name and h.check_id = w.check_id and h.lifted_at is null) "
@@ -28,7 +28,7 @@ def withhold(cursor: Cursor, batch_id: int, check: Check) -> None:
 def lift(cursor: Cursor, batch_id: int, check: Check) -> None:
     """Lift what the check withheld."""
     cursor.execute(
-        "update ops.withheld_column set lifted_at = clock_timestamp() "
+        "update ops.withheld_column set lifted_at = ops.stamp() "
         "where batch_id = %s and check_id = %s and lifted_at is null",
         (batch_id, check.id),
     )

@@ -141,19 +141,12 @@ def read_content(
     )
 
 
-#: One row is a content as it stood at (K, W): its newest batch, the state of that, and its newest vintage. A
-#: batch that was released later was held at the time.
+#: One row is a content as it stood at (K, W): its newest batch, the state of that, and its newest vintage.
 _CONTENTS = """
 select distinct on (b.feed, b.resource, b.content_key, b.sha256)
-    b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.file_name, b.sha256, b.reason,
+    b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.file_name, b.sha256, s.reason,
     b.rows_parsed, b.rows_quarantined,
-    case
-        when b.withdrawn_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz) then 'withdrawn'
-        when b.admitted_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz) then 'admitted'
-        when b.status = 'rejected' then 'rejected'
-        when b.status = 'parsed' then 'waiting'
-        else 'held'
-    end as state,
+    case s.status when 'parsed' then 'waiting' else s.status end as state,
     (
         select max(d.vintage_at) from ops.delivery d
         where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key
@@ -162,13 +155,17 @@ select distinct on (b.feed, b.resource, b.content_key, b.sha256)
           and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
     ) as vintage_at
 from ops.batch b
-where b.parsed_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
-  and exists (
-      select 1 from ops.delivery d
-      where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
-        and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
-        and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
-  )
+cross join lateral (
+    select h.status, h.reason from ops.batch_status h
+    where h.batch_id = b.batch_id and h.since <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+    order by h.since desc, h.batch_status_id desc limit 1
+) s
+where exists (
+    select 1 from ops.delivery d
+    where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+      and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
+      and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+)
 order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
 """
 

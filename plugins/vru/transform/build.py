@@ -87,7 +87,7 @@ def prepare(known_at: datetime | None = None, admitted_at: datetime | None = Non
         owner = lease.take(connection, schema)
         try:
             with lease.beating(schema, owner), connection, connection.cursor() as cursor:
-                now = _one(cursor, "select clock_timestamp()")
+                now = _one(cursor, "select ops.settled_now()")
                 # nothing that was received by W states more than W, so W alone says all
                 known_at, admitted_at = known_at or admitted_at or now, admitted_at or now
                 inputs.read_current(cursor, known_at, admitted_at)
@@ -112,7 +112,7 @@ def is_due() -> bool:
     connection = raw_connection("transformer", name="build")
     try:
         with connection, connection.cursor() as cursor:
-            now = _one(cursor, "select clock_timestamp()")
+            now = _one(cursor, "select ops.settled_now()")
             inputs.read_current(cursor, now, now)
             return not _is_built(cursor, fingerprint())
     finally:

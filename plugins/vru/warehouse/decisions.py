@@ -23,14 +23,14 @@ def release(batch_id: int, reason: str, decided_by: str, column: str | None = No
                     if state.status != "held":
                         raise DecisionError(f"batch {batch_id} is {state.status}; only a held batch can be released")
                     cursor.execute(
-                        "update ops.batch set status = 'admitted', admitted_at = clock_timestamp(), "
+                        "update ops.batch set status = 'admitted', admitted_at = ops.stamp(), reason = '', "
                         "rows_admitted = rows_parsed - rows_quarantined where batch_id = %s",
                         (batch_id,),
                     )
                     _decide(connection, batch_id, "release", None, reason, decided_by)
                 else:
                     cursor.execute(
-                        "update ops.withheld_column set lifted_at = clock_timestamp() "
+                        "update ops.withheld_column set lifted_at = ops.stamp() "
                         "where batch_id = %s and column_name = %s and lifted_at is null",
                         (batch_id, column),
                     )
@@ -51,8 +51,9 @@ def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
                 raise DecisionError(f"batch {batch_id} is {state.status}; only an admitted batch can be withdrawn")
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "update ops.batch set status = 'withdrawn', withdrawn_at = clock_timestamp() where batch_id = %s",
-                    (batch_id,),
+                    "update ops.batch set status = 'withdrawn', withdrawn_at = ops.stamp(), reason = %s "
+                    "where batch_id = %s",
+                    (reason.strip(), batch_id),
                 )
             _decide(connection, batch_id, "withdraw", None, reason, decided_by)
     finally:

@@ -132,7 +132,7 @@ def record_delivery(connection: Connection, stated: Statement) -> tuple[int, boo
             refusal
         )
         select %s, %s, %s, %s, %s, %s, %s, least(coalesce(%s, t.now), t.now), %s, t.now, %s, %s, %s, %s, %s, %s, %s, %s
-        from (select clock_timestamp() as now) t
+        from (select ops.stamp() as now) t
         on conflict (feed, resource, content_key, sha256, vintage_at) do nothing
         returning delivery_id
         """,

@@ -25,6 +25,7 @@ HEADER = (
     "Count of Victims,Age Group,Sex,Method of Killing,Domestic Abuse,Recorded Date,Homicide Offence Type,"
     "Solved Status,Borough,Officer Observed Ethnicity\n"
 )
+VINTAGES = (datetime(2021, 5, 5, tzinfo=UTC), datetime(2022, 3, 1, tzinfo=UTC), datetime(2021, 6, 5, tzinfo=UTC))
 EVIL = "</td><script>alert('x')</script><img src=https://evil.example/x onerror=alert(1)>"
 
 
@@ -84,9 +85,9 @@ def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dic
         batches = [
             _batch(cursor, landing, csv_of(rows), name, date(rows[0][0].year, 1, 1), last, vintage, len(rows))
             for rows, name, last, vintage in (
-                (old, "victims_2021_05.csv", date(2020, 12, 31), datetime(2021, 5, 5, tzinfo=UTC)),
-                (new, "victims_2022.csv", date(2021, 12, 31), datetime(2022, 3, 1, tzinfo=UTC)),
-                (third, "victims_2021_06.csv", date(2020, 12, 31), datetime(2021, 6, 5, tzinfo=UTC)),
+                (old, "victims_2021_05.csv", date(2020, 12, 31), VINTAGES[0]),
+                (new, "victims_2022.csv", date(2021, 12, 31), VINTAGES[1]),
+                (third, "victims_2021_06.csv", date(2020, 12, 31), VINTAGES[2]),
             )
         ]
         cursor.execute(
@@ -166,11 +167,19 @@ def _marts(
             "unit_end": month,
             "unit_key": "",
         }
-        whole = {"column_name": "", "batch_id": batches[1], "withheld_columns": ["borough_name"]}
+        whole = {
+            "column_name": "",
+            "batch_id": batches[1],
+            "vintage_at": VINTAGES[1],
+            "withheld_columns": ["borough_name"],
+        }
         _insert(cursor, schema, "build_input", **unit, **whole)
         if month.year < 2021:
-            source = batches[2] if mixed and month.year == 2020 else batches[0]
-            sound = {"column_name": "borough_name", "batch_id": source, "withheld_columns": []}
+            index = 2 if mixed and month.year == 2020 else 0
+            sound = {
+                "column_name": "borough_name", "batch_id": batches[index], "vintage_at": VINTAGES[index],
+                "withheld_columns": [],
+            }  # fmt: skip
             _insert(cursor, schema, "build_input", **unit, **sound)
     by_month = Counter(month for month, _ in new)
     for month in months(2015, 2021):

@@ -92,6 +92,20 @@ def test_publishing_twice_changes_nothing(landing: Landing) -> None:
     assert query("select oid from pg_class where oid = 'publish.homicide_london_month'::regclass") == before
 
 
+def test_what_is_stated_again_after_the_build_changes_nothing_published(landing: Landing) -> None:
+    """The publisher states the older file again: a past report must go on naming the date that was known then."""
+    made.make(landing)
+    first = publish(landing=landing, contracts=load_contracts())
+    with raw_connection("migrator") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.delivery (feed, resource, period_start, period_end, sha256, vintage_at, vintage_source, "
+            "source_url, file_name, size_bytes) select feed, resource, period_start, period_end, sha256, "
+            "vintage_at + interval '2 years', vintage_source, source_url || 'x', file_name, size_bytes from ops.delivery"
+        )
+    second = publish(landing=landing, contracts=load_contracts())
+    assert (first.content_sha256, second.is_new) == (second.content_sha256, False)
+
+
 def test_a_count_that_the_release_does_not_show_is_not_exempt(landing: Landing) -> None:
     made.make(landing)
     with raw_connection("migrator") as connection, connection.cursor() as cursor:

@@ -5,6 +5,29 @@ create schema quarantine;
 create schema if not exists ops;
 create schema publish;
 
+-- The instant at which something is received, admitted, withdrawn, held or withheld. Until its transaction ends,
+-- `ops.settled_now` waits: nothing that bears an earlier instant can appear after it.
+create function ops.stamp() returns timestamptz
+language plpgsql volatile as $$
+begin
+    perform pg_advisory_xact_lock_shared(7656003);
+    return clock_timestamp();
+end
+$$;
+
+-- An instant before which the ledger will not change any more.
+create function ops.settled_now() returns timestamptz
+language plpgsql volatile as $$
+declare
+    settled timestamptz;
+begin
+    perform pg_advisory_lock(7656003);
+    settled := clock_timestamp();
+    perform pg_advisory_unlock(7656003);
+    return settled;
+end
+$$;
+
 -- One row is a feed, as its contract describes it now.
 create table ops.feed (
     feed              text primary key,
@@ -85,7 +108,7 @@ create table ops.delivery (
     sha256           text not null references ops.landed_file,
     vintage_at       timestamptz not null,
     vintage_source   text not null check (vintage_source in ('manifest', 'catalogue', 'last_modified', 'received')),
-    received_at      timestamptz not null default clock_timestamp(),
+    received_at      timestamptz not null default ops.stamp(),
     manifest_line    integer,
     manifest_rows    bigint,
     is_whole         boolean,
@@ -133,13 +156,47 @@ create table ops.batch (
 create index on ops.batch (sha256);
 create index on ops.batch (feed, resource, partition);
 
+-- One row is a status that a batch had, and why, from `since` until its next row. What stood at a past instant is
+-- read from here, never from ops.batch, which says only what is. A trigger writes it, so that no writer can forget to.
+create table ops.batch_status (
+    batch_status_id  bigint generated always as identity primary key,
+    batch_id         bigint not null references ops.batch,
+    status           text not null,
+    reason           text not null,
+    since            timestamptz not null
+);
+create index on ops.batch_status (batch_id);
+
+create function ops.note_batch_status() returns trigger
+language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' and (new.status, new.reason, new.admitted_at, new.withdrawn_at)
+        is not distinct from (old.status, old.reason, old.admitted_at, old.withdrawn_at) then
+        return null;
+    end if;
+    insert into ops.batch_status (batch_id, status, reason, since) values (
+        new.batch_id, new.status, new.reason,
+        case
+            when new.status = 'admitted' then new.admitted_at
+            when new.status = 'withdrawn' then new.withdrawn_at
+            when tg_op = 'INSERT' then new.parsed_at
+            else ops.stamp()
+        end
+    );
+    return null;
+end
+$$;
+create trigger note_batch_status
+after insert or update of status, reason, admitted_at, withdrawn_at on ops.batch
+for each row execute function ops.note_batch_status();
+
 -- One row is a column of an admitted batch that no measure may use.
 create table ops.withheld_column (
     batch_id     bigint not null references ops.batch,
     column_name  text not null,
     check_id     text not null,
     reason       text not null,
-    withheld_at  timestamptz not null default clock_timestamp(),
+    withheld_at  timestamptz not null default ops.stamp(),
     lifted_at    timestamptz,
     primary key (batch_id, column_name, withheld_at)
 );

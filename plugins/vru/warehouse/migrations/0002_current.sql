@@ -24,13 +24,18 @@ returns table (
 )
 language sql stable as $$
     with
+    status_then as (
+        select distinct on (s.batch_id) s.batch_id, s.status
+        from ops.batch_status s
+        where s.since <= coalesce($2, 'infinity')
+        order by s.batch_id, s.since desc, s.batch_status_id desc
+    ),
     standing as (
         -- one row is a content and the batch it stands for: the admitted one of the newest contract version
         select distinct on (b.feed, b.resource, b.content_key, b.sha256)
             b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.content_key, b.sha256
         from ops.batch b
-        where b.admitted_at <= coalesce($2, 'infinity')
-          and (b.withdrawn_at is null or b.withdrawn_at > coalesce($2, 'infinity'))
+        join status_then s on s.batch_id = b.batch_id and s.status = 'admitted'
         order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
     ),
     withheld as (

@@ -23,6 +23,8 @@ grant insert, update, delete on ops.lease to transformer;
 grant insert on ops.check_result to transformer;
 grant insert on ops.report to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
+grant execute on function ops.stamp to loader;
+grant execute on function ops.settled_now to loader, transformer;
 
 -- What an analyst may see of the ledger: no values, no rows, no file of a restricted feed.
 create view ops.v_feed as
@@ -32,6 +34,7 @@ create view ops.v_batch as
         batch_id, feed, resource, partition, period_start, period_end, status, reason, file_name, sha256,
         contract_version, parsed_at, admitted_at, withdrawn_at, rows_parsed, rows_admitted, rows_quarantined
     from ops.batch;
+create view ops.v_batch_status as select batch_id, status, reason, since from ops.batch_status;
 create view ops.v_delivery as
     select
         delivery_id, feed, resource, partition, period_start, period_end, sha256, vintage_at, vintage_source,
@@ -53,6 +56,6 @@ create view ops.v_build as
     select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
     from ops.build;
 grant select on
-    ops.v_feed, ops.v_batch, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
+    ops.v_feed, ops.v_batch, ops.v_batch_status, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
     ops.v_quarantine, ops.v_build
 to analyst, analyst_restricted, publisher;
