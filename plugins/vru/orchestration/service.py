@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,11 +16,13 @@ from typing import Never
 from vru.orchestration import environment
 from vru.orchestration.headless import migrate_airflow
 from vru.settings import private_dir, settings
+from vru.warehouse.sockets import free_port, is_free
 
 PAGE = "api-server"
 """Started first: tasks report to it."""
 OTHERS = ("dag-processor", "scheduler", "triggerer")
 STARTUP_SECONDS = 120
+USUAL_PORT = 8080
 USER = "admin"
 
 
@@ -30,7 +31,7 @@ def serve() -> None:
     from vru.profile import sandbox_running
 
     migrate_airflow()
-    port = _free_port(8080)
+    port = USUAL_PORT if is_free(USUAL_PORT) else free_port()
     os.environ["AIRFLOW__API__PORT"] = str(port)
     os.environ["AIRFLOW__API__HOST"] = "127.0.0.1"
     os.environ["AIRFLOW__API__BASE_URL"] = f"http://127.0.0.1:{port}"
@@ -101,18 +102,6 @@ def _login() -> str:
         raise RuntimeError(f"Airflow's administrator could not be made: {(done.stderr + reset.stderr).strip()[-500:]}")
     environment._write_private(path, password.encode("ascii"))
     return password
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise RuntimeError("no loopback port is free")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> Never:
