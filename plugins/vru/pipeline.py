@@ -25,13 +25,10 @@ from vru.profile import Source
 from vru.settings import settings
 from vru.transport import Asked, LastAnswer, Progress, Received
 from vru.transport import fetch as ask
-from vru.warehouse import decisions, ledger
+from vru.warehouse import decisions, ledger, locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.ledger import BatchState, Content, Statement
 from vru.warehouse.loader import copy_chunks
-
-FEED_LOCK = 7_656_002
-"""First key of the advisory lock that lets one process at a time parse, audit or admit a feed."""
 
 
 @dataclass
@@ -364,7 +361,7 @@ def _one_at_a_time(feed: str) -> Iterator[Connection]:
     connection = raw_connection("loader", name=f"ingest {feed}")
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (FEED_LOCK, feed))
+            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (locks.FEED, feed))
         connection.commit()
         yield connection
         connection.commit()

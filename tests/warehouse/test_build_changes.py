@@ -390,13 +390,13 @@ def test_readers_never_see_an_error_or_a_mixture(built: None) -> None:
 
 
 def test_the_swap_waits_for_readers_of_many_statements(built: None) -> None:
-    from vru import transform
     from vru.transform import schemas
+    from vru.warehouse import locks
     from vru.warehouse.engine import raw_connection
 
     reader = raw_connection("publisher")
     with reader.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock_shared(%s)", (transform.READERS_LOCK,))
+        cursor.execute("select pg_advisory_xact_lock_shared(%s)", (locks.READERS,))
     swapper = raw_connection("transformer")
     with swapper.cursor() as cursor:
         cursor.execute("set lock_timeout = '300ms'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -163,6 +164,27 @@ def test_what_bears_an_earlier_instant_has_appeared_before_one_that_is_settled(w
     finally:
         admitting.close()
         building.close()
+
+
+def test_a_reader_of_many_statements_and_the_ledger_never_wait_for_each_other(warehouse: Server) -> None:
+    """A report holds the readers' lock for as long as it reads, a swap waits for it: neither stops a build or a batch."""
+    from vru.warehouse import locks
+    from vru.warehouse.engine import raw_connection
+
+    numbers = [value for name, value in vars(locks).items() if name.isupper()]
+    assert len(numbers) == len(set(numbers)) == 5
+    with closing(raw_connection("publisher")) as reading, closing(raw_connection("loader")) as admitting:
+        with reading.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(%s)", (locks.READERS,))
+        with closing(raw_connection("transformer")) as building, building.cursor() as cursor:
+            cursor.execute("set lock_timeout = '5s'")
+            instant(building)
+        with admitting.cursor() as cursor:
+            cursor.execute("set lock_timeout = '5s'; select ops.stamp()")
+            cursor.execute(
+                "select objid from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objsubid = 1"
+            )
+            assert cursor.fetchall() == [(locks.LEDGER,)]
 
 
 def instant(connection: Connection) -> datetime:

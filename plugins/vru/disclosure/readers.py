@@ -9,6 +9,8 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from vru.warehouse import locks
+
 
 @contextmanager
 def publisher(name: str) -> Iterator[Connection]:
@@ -16,13 +18,12 @@ def publisher(name: str) -> Iterator[Connection]:
 
     Commits at the end, rolls back on an error, and always lets the lock go. Raises WarehouseError.
     """
-    from vru.transform import READERS_LOCK
     from vru.warehouse.engine import raw_connection
 
     connection = raw_connection("publisher", name=name)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock_shared(%s)", (READERS_LOCK,))
+            cursor.execute("select pg_advisory_lock_shared(%s)", (locks.READERS,))
         connection.commit()
         connection.set_session(isolation_level="REPEATABLE READ")
         yield connection

@@ -18,11 +18,9 @@ from vru.transform.build import (
     run_domain,
 )
 from vru.transform.hashing import mart_hash
-from vru.transform.schemas import READERS_LOCK
 
 __all__ = [
     "DOMAINS",
-    "READERS_LOCK",
     "BuildError",
     "Plan",
     "Result",

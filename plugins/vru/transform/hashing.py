@@ -7,7 +7,7 @@ import hashlib
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from vru.transform.schemas import READERS_LOCK
+from vru.warehouse import locks
 from vru.warehouse.engine import raw_connection
 
 LEFT_OUT = ("mart_revision", "mart_feed_quality", "build_info", "build_input", "build_change", "build_state")
@@ -25,7 +25,7 @@ def mart_hash(schema: str = "marts") -> str:
         with connection, connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read read only")
             cursor.execute("set local timezone to 'UTC'")
-            cursor.execute("select pg_advisory_xact_lock_shared(%s)", (READERS_LOCK,))
+            cursor.execute("select pg_advisory_xact_lock_shared(%s)", (locks.READERS,))
             for table in _tables(cursor, schema):
                 _add(cursor, schema, table, digest)
     finally:

@@ -11,9 +11,7 @@ from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor
 
 from vru.transform.errors import BuildError
-
-READERS_LOCK = 7_656_003
-"""Advisory lock. Readers of many statements (report, publish, backup) hold it shared; the swap takes it alone."""
+from vru.warehouse import locks
 
 LOCK_TRY = "100ms"
 LOCK_PAUSE_SECONDS = 0.2
@@ -129,7 +127,7 @@ def swap(cursor: Cursor) -> None:
 
     Waits until no reader of many statements is at work. Raises BuildError if readers leave no gap for too long.
     """
-    cursor.execute("select pg_advisory_xact_lock(%s)", (READERS_LOCK,))
+    cursor.execute("select pg_advisory_xact_lock(%s)", (locks.READERS,))
     for live in (LIVE, restricted(LIVE)):
         _lock_out(cursor, live)
     for built, live in ((BUILD, LIVE), (restricted(BUILD), restricted(LIVE))):

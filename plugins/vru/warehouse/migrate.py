@@ -10,11 +10,11 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from vru.contracts import Contract, load_contracts
+from vru.warehouse import locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.raw_tables import sync_raw_tables
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATION_LOCK = 7_656_001
 """Advisory lock, so that two processes that start at once do not both migrate."""
 
 
@@ -31,7 +31,7 @@ def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
     connection = raw_connection("migrator")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            cursor.execute("select pg_advisory_xact_lock(%s)", (locks.MIGRATION,))
             applied = _apply_files(connection)
             _sync_contracts(connection, contracts)
             sync_raw_tables(connection, contracts)

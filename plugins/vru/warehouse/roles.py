@@ -14,10 +14,11 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import encrypt_password
 
+from vru.warehouse import locks
+
 VERSION = 1  # raise it when anything below changes: servers are then set up again
 WAREHOUSE = "vru"
 AIRFLOW = "airflow"
-BOOTSTRAP_LOCK = 0x767275  # an advisory lock, so that two machines do not set up one server at once
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def bootstrap(server: BootstrapServer) -> None:
     Plain passwords never reach the server: it is sent their SCRAM verifiers. Raises psycopg2.Error.
     """
     with _session(server, "postgres") as cluster:
-        cluster.execute("SELECT pg_advisory_lock(%s)", BOOTSTRAP_LOCK)
+        cluster.execute("SELECT pg_advisory_lock(%s)", locks.BOOTSTRAP)
         is_superuser = cluster.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         for role in ROLES:
             _make_role(cluster, role, server.role_password(role.name), is_superuser=is_superuser)

@@ -10,7 +10,7 @@ create schema publish;
 create function ops.stamp() returns timestamptz
 language plpgsql volatile as $$
 begin
-    perform pg_advisory_xact_lock_shared(7656003);
+    perform pg_advisory_xact_lock_shared(7656004);
     return clock_timestamp();
 end
 $$;
@@ -21,9 +21,9 @@ language plpgsql volatile as $$
 declare
     settled timestamptz;
 begin
-    perform pg_advisory_lock(7656003);
+    perform pg_advisory_lock(7656004);
     settled := clock_timestamp();
-    perform pg_advisory_unlock(7656003);
+    perform pg_advisory_unlock(7656004);
     return settled;
 end
 $$;

@@ -1,0 +1,16 @@
+"""Numbers of the advisory locks of the warehouse's database, all in one place so that none is taken twice."""
+
+BOOTSTRAP = 0x767275
+"""One machine at a time sets up the roles of a server."""
+
+MIGRATION = 7_656_001
+"""One process at a time migrates."""
+
+FEED = 7_656_002
+"""First key of two: one process at a time parses, audits or admits a feed."""
+
+READERS = 7_656_003
+"""Readers of many statements (report, publish, backup) hold it shared; the swap takes it alone."""
+
+LEDGER = 7_656_004
+"""Writers of an instant that counts for W hold it shared until they commit (`ops.stamp`); `ops.settled_now` waits."""
