@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,15 +18,10 @@ if TYPE_CHECKING:
 def vru_home() -> Iterator[Path]:
     """A private state folder with a short path, named by VRU_HOME; one per test module, deleted at its end."""
     home = Path(tempfile.mkdtemp(prefix="vt-"))
-    before = {name: os.environ.get(name) for name in ("VRU_HOME", "VRU_DATABASE_URL")}
-    os.environ["VRU_HOME"] = str(home)
-    os.environ.pop("VRU_DATABASE_URL", None)
-    yield home
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VRU_HOME", str(home))
+        environment.delenv("VRU_DATABASE_URL", raising=False)
+        yield home
     shutil.rmtree(home, ignore_errors=True)
 
 

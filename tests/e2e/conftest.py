@@ -40,7 +40,7 @@ class Home:
         """Run `vru`; fails unless it ends with the expected code (None: any)."""
         done = subprocess.run(
             [str(VRU), *map(str, arguments)], env=self.variables, capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=580,
+            stdin=subprocess.DEVNULL, timeout=280,
         )  # fmt: skip
         if expect is not None:
             assert done.returncode == expect, f"vru {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -100,6 +100,20 @@ def located(content: bytes) -> list[tuple[int, list[str]]]:
     return found
 
 
+@dataclass(frozen=True)
+class Served:
+    """A file that a partner answers with, and what becomes of it on the way."""
+
+    content: bytes
+    wire: Callable[[bytes], bytes] = bytes
+    """What happens to the body after the partner has sealed it."""
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    vintage: str | None = None
+    is_sealed: bool = True
+    """Whether a catalogue states the file's hash."""
+
+
 class Partner(ABC):
     """The partner of one feed, as the sandbox serves it, with our own file in place of its own."""
 
@@ -111,18 +125,13 @@ class Partner(ABC):
     def __init__(self, server: SandboxServer) -> None:
         self.server = server
 
+    def serves(self, content: bytes, **how: Any) -> bytes:
+        """Answer with this file; `how` is what else a `Served` has. The body sent."""
+        return self._serve(Served(content, **how))
+
     @abstractmethod
-    def serves(
-        self,
-        content: bytes,
-        *,
-        wire: Callable[[bytes], bytes] | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        vintage: str | None = None,
-        is_sealed: bool = True,
-    ) -> bytes:
-        """Answer with this file, or with what `wire` makes of the body on its way; the body sent."""
+    def _serve(self, file: Served) -> bytes:
+        """Put the file in the place of the sandbox's own; the body sent."""
 
     @property
     def tries(self) -> int:
@@ -140,22 +149,12 @@ class ArchivePartner(Partner):
     file_glob = "/policeuk-data.s3.amazonaws.com/archive/2022-08.zip"
     member = "2022-08/2022-08-metropolitan-street.csv"
 
-    def serves(
-        self,
-        content: bytes,
-        *,
-        wire: Callable[[bytes], bytes] | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        vintage: str | None = None,
-        is_sealed: bool = True,
-    ) -> bytes:
-        body = zipped(self.member, content)
-        body = wire(body) if wire else body
-        stated = _moment(vintage or STREET.vintage)
+    def _serve(self, file: Served) -> bytes:
+        body = file.wire(zipped(self.member, file.content))
+        stated = _moment(file.vintage or STREET.vintage)
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         standard = {"ETag": etag, "Last-Modified": format_datetime(stated, usegmt=True)}
-        self._replace(self.file_glob, body, content_type or "application/zip", {**standard, **(headers or {})})
+        self._replace(self.file_glob, body, file.content_type or "application/zip", {**standard, **file.headers})
         return body
 
 
@@ -172,23 +171,14 @@ class CataloguePartner(Partner):
         self.url_name = unquote(self._url.rpartition("/")[2])
         self.file_glob = f"/{self._url.removeprefix('https://')}"
 
-    def serves(
-        self,
-        content: bytes,
-        *,
-        wire: Callable[[bytes], bytes] | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        vintage: str | None = None,
-        is_sealed: bool = True,
-    ) -> bytes:
-        stated = _moment(vintage or VICTIMS.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    def _serve(self, file: Served) -> bytes:
+        stated = _moment(file.vintage or VICTIMS.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         entry = {"title": "Homicide Victims (made for a test)", "url": self._url, "check_timestamp": stated}
-        if is_sealed:
-            entry["check_hash"] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if file.is_sealed:
+            entry["check_hash"] = hashlib.md5(file.content, usedforsecurity=False).hexdigest()
         self._replace(self.catalogue, json.dumps({"resources": {"x77ud": entry}}).encode(), "application/json", {})
-        body = wire(content) if wire else content
-        self._replace(self.file_glob, body, content_type or "text/csv", headers or {})
+        body = file.wire(file.content)
+        self._replace(self.file_glob, body, file.content_type or "text/csv", file.headers)
         return body
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,11 +84,8 @@ class Platform:
 
     def fetch(self, feed: Feed, url: str) -> Answer:
         """Ask the partner at the sandbox's address."""
-        os.environ["VRU_PROFILE"] = "sandbox"
-        try:
+        with environment({"VRU_PROFILE": "sandbox"}):
             return self._run(feed, Source("sandbox", base_url=url), **feed.options)
-        finally:
-            os.environ["VRU_PROFILE"] = "files"
 
     def _run(self, feed: Feed, source: Source, **options: Any) -> Answer:
         before = {table: _newest(table) for table in ("batch", "attempt", "delivery")}
@@ -231,20 +227,13 @@ def leaks(words: Iterable[str], *, everywhere: Iterable[str] = ()) -> list[str]:
 @contextmanager
 def environment(values: Mapping[str, str | None]) -> Iterator[None]:
     """Environment variables for a while; None removes one."""
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            if value is None:
+                patch.delenv(name, raising=False)
+            else:
+                patch.setenv(name, value)
         yield
-    finally:
-        _set(before)
-
-
-def _set(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _newest(table: str) -> int:

@@ -65,4 +65,4 @@ def _database() -> Check:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Check("PostgreSQL", False, "cannot be reached", str(error).strip())
     found = server().status()
-    return Check("PostgreSQL", True, str(found).removeprefix("PostgreSQL "))
+    return Check("PostgreSQL", True, str(found))

@@ -70,7 +70,7 @@ def status() -> None:
     if not found.is_running:
         typer.echo("it does not run; start it with: vru db up")
         raise typer.Exit(BROKE)
-    typer.echo(str(found))
+    typer.echo(f"PostgreSQL {found}")
 
 
 def url(

@@ -1,4 +1,4 @@
-"""`vru new-feed`: the four files of a feed that is delimited text."""
+"""`vru new-feed`: the files of a feed that is delimited text."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
 def new_feed(
     slug: Annotated[str, typer.Argument(help="Name of the feed in snake_case, for example nhs_istv.")],
 ) -> None:
-    """Write contract, suite, staging model and fixture of a new feed; fill in what they ask for."""
+    """Write contract, suite, staging model with its source, and fixture of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
     from vru.settings import settings
     from vru.transform.scaffold import sources_yaml, staging_sql

@@ -14,6 +14,7 @@ from vru.contracts import Contract
 from vru.orchestration import assets
 from vru.orchestration.ingest import START
 from vru.orchestration.steps import default_args, log, task_errors
+from vru.transform import DOMAINS
 
 DOC = """\
 ### Build the marts
@@ -25,8 +26,6 @@ the result, and swaps it in; readers see the old marts or the new ones, never a 
 A domain red: the last line names the model; mend the SQL and clear the task. `check` red: the new marts are
 implausible; see `ops.check_result` of the build. Then: `vru build`.
 """
-
-DOMAINS = ("shared", "homicide", "police_uk", "measures")
 
 
 def build_dag(contracts: Sequence[Contract]) -> DAG:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import RealDictCursor, execute_values
 
 from vru.quality import quarantine, stability
-from vru.quality.batch import load_batch, mark_admitted
+from vru.quality.batch import load_batch
 from vru.quality.errors import QualityError
 from vru.quality.expectations import expectation_of_batch
 from vru.quality.recheck import recheck_later_vintages
 from vru.quality.verdict import FailedCheck, Verdict, one_line, stored_verdict
 from vru.quality.withholding import withhold
+from vru.warehouse import admission
 from vru.warehouse.engine import raw_connection
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def admit(batch_id: int) -> bool:
                 raise QualityError(f"no batch {batch_id}; `vru batches` lists them")
             if found["status"] != "parsed" or found["audited_at"] is None:
                 return bool(found["status"] == "admitted")
-            mark_admitted(cursor, batch_id)
+            admission.admit(cursor, batch_id)
             recheck_later_vintages(cursor, batch_id, only_audited_before=True)
             return True
     finally:

@@ -83,12 +83,3 @@ def load_batch(cursor: Cursor, batch_id: int, today: date) -> Batch:
         status=row["status"], is_audited=row["audited_at"] is not None, rows_parsed=row["rows_parsed"],
         rows_quarantined=row["rows_quarantined"],
     )  # fmt: skip
-
-
-def mark_admitted(cursor: Cursor, batch_id: int) -> None:
-    """Write to the ledger that a batch counts from now on; whether it may is for the caller to know."""
-    cursor.execute(
-        "update ops.batch set status = 'admitted', admitted_at = ops.stamp(), withdrawn_at = null, reason = '', "
-        "rows_admitted = rows_parsed - rows_quarantined where batch_id = %s",
-        (batch_id,),
-    )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import RealDictCursor
 
 from vru.quality import vintages
-from vru.quality.batch import load_batch, mark_admitted
+from vru.quality.batch import load_batch
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
+from vru.warehouse import admission
 from vru.warehouse.engine import raw_connection
 
 if TYPE_CHECKING:
@@ -138,14 +139,11 @@ def _decide_again(cursor: Cursor, batch: Batch, compared: list[Check], known: di
         if not row["is_success"] and row["severity"] == "critical" and name not in settled
     ]
     if batch.status == "admitted" and failing:
-        cursor.execute(
-            "update ops.batch set status = 'withdrawn', withdrawn_at = ops.stamp(), reason = %s where batch_id = %s",
-            (one_line(failing), batch.batch_id),
-        )
+        admission.withdraw(cursor, batch.batch_id, one_line(failing))
     elif batch.status in ("parsed", "held") and (failing or others):
         cursor.execute(
             "update ops.batch set status = 'held', reason = %s where batch_id = %s",
             (one_line([*others, *failing]), batch.batch_id),
         )
     elif batch.status in ("held", "withdrawn") and not failing and not others:
-        mark_admitted(cursor, batch.batch_id)
+        admission.admit(cursor, batch.batch_id)

@@ -124,7 +124,7 @@ def has_marts() -> bool:
     connection = raw_connection("transformer", name="build")
     try:
         with connection, connection.cursor() as cursor:
-            return schemas.exists(cursor, "marts", "build_info")
+            return schemas.exists(cursor, schemas.LIVE, "build_info")
     finally:
         connection.close()
 

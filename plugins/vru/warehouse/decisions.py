@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.extensions import connection as Connection
 
-from vru.warehouse import ledger
+from vru.warehouse import admission, ledger
 from vru.warehouse.engine import raw_connection
 
 
@@ -22,11 +22,7 @@ def release(batch_id: int, reason: str, decided_by: str, column: str | None = No
                 if column is None:
                     if state.status != "held":
                         raise DecisionError(f"batch {batch_id} is {state.status}; only a held batch can be released")
-                    cursor.execute(
-                        "update ops.batch set status = 'admitted', admitted_at = ops.stamp(), reason = '', "
-                        "rows_admitted = rows_parsed - rows_quarantined where batch_id = %s",
-                        (batch_id,),
-                    )
+                    admission.admit(cursor, batch_id)
                     _decide(connection, batch_id, "release", None, reason, decided_by)
                 else:
                     cursor.execute(
@@ -50,11 +46,7 @@ def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
             if state.status != "admitted":
                 raise DecisionError(f"batch {batch_id} is {state.status}; only an admitted batch can be withdrawn")
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "update ops.batch set status = 'withdrawn', withdrawn_at = ops.stamp(), reason = %s "
-                    "where batch_id = %s",
-                    (reason.strip(), batch_id),
-                )
+                admission.withdraw(cursor, batch_id, reason.strip())
             _decide(connection, batch_id, "withdraw", None, reason, decided_by)
     finally:
         connection.close()

@@ -64,13 +64,13 @@ class Status:
     host: str = "127.0.0.1"
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Version and place, on one line for a person."""
         if not self.is_running:
-            return "PostgreSQL does not run"
+            return "does not run"
         where = f"{self.host}:{self.port}" if self.port else f"socket folder {self.socket_dir}"
         run_by = f", running as {self.user}" if self.user else ""
         data = f", data in {self.cluster_dir}" if self.cluster_dir else ""
-        return f"PostgreSQL {self.version}, {where}{run_by}{data}"
+        return f"{self.version}, {where}{run_by}{data}"
 
 
 class Server:

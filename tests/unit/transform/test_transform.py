@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from vru.settings import Settings
-from vru.transform import dbt, fingerprint, run_domain, schemas
+from vru.settings import CHECKOUT, Settings
+from vru.transform import dbt, run_domain, schemas
+from vru.transform.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize(
@@ -48,19 +49,16 @@ def test_an_unknown_domain_is_refused() -> None:
         run_domain(1, "weather")
 
 
-def test_the_fingerprint_follows_what_makes_the_marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vru.settings import settings
-
-    for name in ("dbt_project", "feeds"):
-        shutil.copytree(settings().checkout / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
-    migrations = tmp_path / "migrations"
-    shutil.copytree(fingerprint.MIGRATIONS, migrations)
-    monkeypatch.setattr(fingerprint, "MIGRATIONS", migrations)
-    monkeypatch.setattr(fingerprint, "settings", lambda: Settings(home=tmp_path, checkout=tmp_path))
-    seen = {fingerprint.fingerprint()}
+def test_the_fingerprint_follows_what_makes_the_marts(tmp_path: Path) -> None:
+    migrations = "plugins/vru/warehouse/migrations"
+    for name in ("dbt_project", "feeds", migrations):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
+    copy = Settings(home=tmp_path, checkout=tmp_path)
+    seen = {fingerprint(copy)}
+    assert seen == {fingerprint()}, "where a checkout lies makes no difference"
     (tmp_path / "dbt_project" / "target").mkdir()
     (tmp_path / "dbt_project" / "target" / "run.sql").write_text("select 1")
-    assert fingerprint.fingerprint() in seen, "what dbt writes is no part of it"
+    assert fingerprint(copy) in seen, "what dbt writes is no part of it"
     for path in (
         "dbt_project/models/marts/measures/mart_measure.sql",
         "dbt_project/macros/cleaned.sql",
@@ -68,10 +66,10 @@ def test_the_fingerprint_follows_what_makes_the_marts(tmp_path: Path, monkeypatc
         "dbt_project/dbt_project.yml",
         "feeds/mps_homicide_victims.yml",
         "feeds/values/borough.yml",
-        "migrations/0005_statistics.sql",
+        f"{migrations}/0005_statistics.sql",
     ):
         with (tmp_path / path).open("a") as file:
             file.write("\n")
-        now = fingerprint.fingerprint()
+        now = fingerprint(copy)
         assert now not in seen, path
         seen.add(now)
