@@ -10,28 +10,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pytest
 from vru.sandbox import arcgis, clock, geography, homicide, months, police, population, stop_search, street
 from vru.sandbox.responses import Request
 
-FOLDER = Path(os.environ.get("VRU_REAL_DATA") or Path(__file__).parents[2].parent / "shared" / "real")
+from tests.real_data import IS_HERE, MISSING, REAL
+
 SEED = clock.DEFAULT_SEED
 FORCES = {force.slug: force for force in police.FORCES}
 COORDINATE = r"-?\d{1,2}\.\d{6}|"
 
 
 def real(name: str) -> bytes:
-    path = FOLDER / name
-    if not path.exists():
-        pytest.skip(f"no real file {name}; set VRU_REAL_DATA to the folder that holds the real samples")
-    return path.read_bytes()
+    if not IS_HERE:
+        pytest.skip(MISSING)
+    return (REAL / name).read_bytes()
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,7 @@ from typing import Any
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 VRU = Path(sys.executable).with_name("vru")
-
-
-def real_data() -> Path | None:
-    """The folder of real open data, where there is one."""
-    folder = Path(os.environ.get("VRU_REAL_DATA") or CHECKOUT.parent / "shared" / "real")
-    return folder if (folder / "control_totals.csv").is_file() else None
-
-
-needs_real_data = pytest.mark.skipif(
-    real_data() is None, reason="the real open data is not here: set VRU_REAL_DATA to its folder"
-)
 
 
 @dataclass

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from vru.settings import CHECKOUT
 
-from tests.e2e.conftest import CHECKOUT, Home
+from tests.e2e.conftest import Home
 
 PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
 VICTIMS = "mps_homicide_victims"

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import Home, needs_real_data, real_data
+from tests.e2e.conftest import Home
+from tests.real_data import REAL, needs_real_data
 
 FEEDS = ("mps_homicide_victims", "ons_geography", "ons_population", "police_uk_stop_search", "police_uk_street")
 CITY_SIX = "city_of_london 2022-07..2022-12 (six files)"
@@ -250,7 +251,7 @@ MEASURES["ons_population"] = {
 def real_run(new_home: Callable[[], Home]) -> Home:
     """The real files, through `vru run`."""
     home = new_home()
-    done = home("run", "--profile", "files", "--inbox", real_data())
+    done = home("run", "--profile", "files", "--inbox", REAL)
     assert "skipped, no such feed: imd, mps_homicide_accused" in done.stderr
     return home
 
@@ -258,9 +259,7 @@ def real_run(new_home: Callable[[], Home]) -> Home:
 def expected() -> dict[tuple[str, str, str], dict[str, str]]:
     """(feed, file, measure) to key to value, from the control file."""
     totals: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
-    folder = real_data()
-    assert folder is not None
-    with (folder / "control_totals.csv").open(encoding="utf-8", newline="") as file:
+    with (REAL / "control_totals.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["feed"] in FEEDS:
                 assert row["key"] not in totals[row["feed"], row["file"], row["measure"]]

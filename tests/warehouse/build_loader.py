@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,15 +13,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from psycopg2.extensions import connection as Connection
 from vru.contracts import load_contract
 from vru.parsing import read
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.loader import copy_frames
 
+from tests.real_data import REAL
+
 TODAY = date(2024, 3, 1)
-CHECKOUT = Path(__file__).resolve().parents[2]
-REAL = Path(os.environ.get("VRU_REAL_DATA") or CHECKOUT.parent / "shared" / "real")
 
 
 @contextmanager
@@ -32,23 +32,18 @@ def own_warehouse() -> Iterator[Path]:
     from vru.warehouse.engine import dispose
     from vru.warehouse.migrate import migrate
 
-    before = {name: os.environ.get(name) for name in ("VRU_HOME", "VRU_DATABASE_URL")}
     home = Path(tempfile.mkdtemp(prefix="vb-"))
-    os.environ["VRU_HOME"] = str(home)
-    os.environ.pop("VRU_DATABASE_URL", None)
-    server = Server(home).ensure()
-    try:
-        migrate()
-        yield home
-    finally:
-        dispose()
-        server.destroy()
-        shutil.rmtree(home, ignore_errors=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VRU_HOME", str(home))
+        environment.delenv("VRU_DATABASE_URL", raising=False)
+        server = Server(home).ensure()
+        try:
+            migrate()
+            yield home
+        finally:
+            dispose()
+            server.destroy()
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def load_real(feed: str, *, newest_first: bool = False) -> dict[str, int]:

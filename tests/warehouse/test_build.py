@@ -9,12 +9,10 @@ from datetime import date
 import psycopg2
 import pytest
 
-from tests.warehouse.build_loader import REAL, TODAY, end_of_day, execute, load_real, own_warehouse, rows, withhold
+from tests.real_data import REAL, needs_real_data
+from tests.warehouse.build_loader import TODAY, end_of_day, execute, load_real, own_warehouse, rows, withhold
 
-pytestmark = [
-    pytest.mark.skipif(not REAL.is_dir(), reason=f"no real files in {REAL}; set VRU_REAL_DATA"),
-    pytest.mark.timeout(300),
-]
+pytestmark = needs_real_data
 
 FEEDS = (
     "mps_homicide_victims", "ons_geography", "ons_population", "police_uk_street", "police_uk_stop_search",

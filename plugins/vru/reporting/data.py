@@ -10,74 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from vru.disclosure import rules
-from vru.disclosure.policy import load_policy
 from vru.disclosure.publish import table_name
 from vru.disclosure.readers import rows
-
-LONDON = ZoneInfo("Europe/London")
-
-#: Parts of the quality score (definitions B18), in the order in which they are shown.
-PARTS = ("timeliness", "completeness", "validity", "consistency", "stability", "volume")
-
-Row = dict[str, Any]
+from vru.reporting.feeds import Feed, Row, read_feeds
+from vru.reporting.troubles import Trouble, read_troubles
 
 
 class ReportError(Exception):
     """A report that cannot be written. The message says what is missing and how to get it."""
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One partner feed: what it is, how good it is, what came."""
-
-    feed: str
-    title: str
-    publisher: str
-    licence: str
-    attribution: str
-    cadence_days: int
-    personal_data: bool
-    score: float | None
-    parts: Mapping[str, float | None]
-    scored_to: date | None
-    scored_parts: int
-    files: Mapping[str, int]
-    rows_admitted: str
-    rows_quarantined: str
-    newest_data: date | None
-    newest_vintage: date | None
-
-    @property
-    def not_applied(self) -> list[str]:
-        """Parts of the score that do not apply to this feed."""
-        return [name for name in PARTS if self.parts[name] is None]
-
-    @property
-    def weakest(self) -> tuple[str, float] | None:
-        """Name and value of the lowest part; None where nothing is scored."""
-        known = [(value, PARTS.index(name), name) for name, value in self.parts.items() if value is not None]
-        return (min(known)[2], min(known)[0]) if known else None
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One file, column or kind of row that does not count, and why. ``amount`` is ready to show."""
-
-    kind: str
-    feed: str
-    feed_title: str
-    file_name: str
-    period: tuple[date, date] | None
-    what: str
-    reason: str
-    amount: str
 
 
 @dataclass(frozen=True)
@@ -123,8 +67,8 @@ def read_content(
         )
     }
     contents = rows(connection, _CONTENTS, at)
-    feeds = _feeds(connection, schema, month, contents)
-    troubles = _troubles(connection, contents, feeds, at)
+    feeds = read_feeds(connection, schema, month, contents)
+    troubles = read_troubles(connection, contents, feeds, at)
     totals, verdicts = published["homicide_borough_total"], published["homicide_london_verdict"]
     return Content(
         feeds=feeds,
@@ -169,24 +113,6 @@ where exists (
 order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
 """
 
-#: One row is a kind of fault in quarantined rows of the contents of _CONTENTS.
-_QUARANTINED = """
-select q.feed, q.column_name, q.check_id, min(q.reason) as reason,
-    count(distinct (q.batch_id, q.line_number)) as row_count
-from ops.v_quarantine q
-where q.batch_id = any(%(batches)s)
-group by q.feed, q.column_name, q.check_id
-"""
-
-_WITHHELD = """
-select w.batch_id, w.column_name, min(w.reason) as reason
-from ops.v_withheld_column w
-where w.batch_id = any(%(batches)s)
-  and w.withheld_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
-  and (w.lifted_at is null or w.lifted_at > coalesce(%(admitted_at)s, 'infinity'::timestamptz))
-group by w.batch_id, w.column_name
-"""
-
 
 def _published(connection: Connection, schema: str, name: str, order: str) -> list[Row]:
     full = table_name(name, schema)
@@ -197,57 +123,6 @@ def _published(connection: Connection, schema: str, name: str, order: str) -> li
         sql.SQL("select * from {} order by {}").format(sql.Identifier("publish", full), sql.SQL(order)),
     )
 
-
-def _feeds(connection: Connection, schema: str, month: date, contents: Sequence[Row]) -> list[Feed]:
-    policy = load_policy()
-    scores = _scores(connection, schema, month)
-    found = []
-    for row in rows(
-        connection,
-        "select feed, title, publisher, licence, attribution, cadence_days, personal_data from ops.feed order by title",
-    ):
-        mine = [c for c in contents if c["feed"] == row["feed"]]
-        admitted = [c for c in mine if c["state"] == "admitted"]
-        vintages = [c["vintage_at"] for c in admitted if c["vintage_at"]]
-        ends = [c["period_end"] for c in admitted if c["period_end"]]
-        score = scores.get(row["feed"])
-        found.append(
-            Feed(
-                **row,
-                score=None if score is None else _number(score["quality_score"]),
-                parts={p: None if score is None else _number(score[f"{p}_score"]) for p in PARTS},
-                scored_to=None if score is None else score["scored_to"],
-                scored_parts=0 if score is None else score["scored_parts"],
-                files={
-                    state: sum(c["state"] == state for c in mine)
-                    for state in ("admitted", "held", "rejected", "withdrawn", "waiting")
-                },
-                rows_admitted=_amount(
-                    sum(c["rows_parsed"] - c["rows_quarantined"] for c in admitted), row["personal_data"], policy
-                ),
-                rows_quarantined=_amount(sum(c["rows_quarantined"] for c in mine), row["personal_data"], policy),
-                newest_data=max(ends, default=None),
-                newest_vintage=max(vintages).astimezone(LONDON).date() if vintages else None,
-            )
-        )
-    return found
-
-
-#: One row is a feed: the mean over its resources and partitions, each by its newest period up to the month.
-_SCORES = """
-select q.feed, max(q.period_end) as scored_to, count(*) as scored_parts, avg(q.quality_score) as quality_score,
-    avg(q.timeliness_score) as timeliness_score, avg(q.completeness_score) as completeness_score,
-    avg(q.validity_score) as validity_score, avg(q.consistency_score) as consistency_score,
-    avg(q.stability_score) as stability_score, avg(q.volume_score) as volume_score
-from (
-    select distinct on (n.feed, n.resource, n.source_partition) n.*
-    from {}.mart_feed_quality n
-    where n.period_start <= %(month)s or n.period_start is null
-    order by n.feed, n.resource, n.source_partition, n.period_start desc nulls last, n.batch_id desc
-) q
-where q.quality_score is not null
-group by q.feed
-"""
 
 #: One row is a feed, resource and partition with periods that were due and did not come.
 _NOT_COME = """
@@ -260,12 +135,6 @@ order by q.feed_title, q.resource, q.source_partition
 """
 
 
-def _scores(connection: Connection, schema: str, month: date) -> dict[str, Row]:
-    """Per feed its quality score and the parts of it."""
-    query = sql.SQL(_SCORES).format(sql.Identifier(schema))
-    return {row["feed"]: row for row in rows(connection, query, {"month": month})}
-
-
 def _not_come(connection: Connection, schema: str, month: date) -> list[str]:
     """What was due and did not come, in words."""
     query = sql.SQL(_NOT_COME).format(sql.Identifier(schema))
@@ -276,69 +145,6 @@ def _not_come(connection: Connection, schema: str, month: date) -> list[str]:
         which = first if row["period_count"] == 1 else f"{row['period_count']} periods from {first} to {last}"
         found.append(f"{row['feed_title']}{where}: due and not here: {which}.")
     return found
-
-
-def _troubles(
-    connection: Connection, contents: Sequence[Row], feeds: Sequence[Feed], at: Mapping[str, Any]
-) -> list[Trouble]:
-    policy = load_policy()
-    by_feed = {feed.feed: feed for feed in feeds}
-    by_batch = {c["batch_id"]: c for c in contents}
-    found: list[Trouble] = []
-    for c in contents:
-        if c["state"] not in ("held", "rejected", "withdrawn"):
-            continue
-        feed = by_feed[c["feed"]]
-        found.append(
-            Trouble(
-                kind=c["state"],
-                feed=feed.feed,
-                feed_title=feed.title,
-                file_name=_file_name(c, feed),
-                period=_period(c),
-                what="whole file",
-                reason=c["reason"] or "no reason recorded",
-                amount=""
-                if c["state"] == "rejected"
-                else f"{_amount(c['rows_parsed'], feed.personal_data, policy)} rows",
-            )
-        )
-    batches = {"batches": sorted(by_batch), **at}
-    for w in rows(connection, _WITHHELD, batches):
-        c = by_batch[w["batch_id"]]
-        if c["state"] != "admitted":
-            continue
-        feed = by_feed[c["feed"]]
-        found.append(
-            Trouble(
-                kind="withheld",
-                feed=feed.feed,
-                feed_title=feed.title,
-                file_name=_file_name(c, feed),
-                period=_period(c),
-                what=f"column {w['column_name']}",
-                reason=w["reason"],
-                amount=f"{_amount(c['rows_parsed'], feed.personal_data, policy)} rows",
-            )
-        )
-    for q in rows(connection, _QUARANTINED, batches):
-        feed = by_feed[q["feed"]]
-        found.append(
-            Trouble(
-                kind="quarantined",
-                feed=feed.feed,
-                feed_title=feed.title,
-                file_name="",
-                period=None,
-                what=f"rows, column {q['column_name']}" if q["column_name"] else "rows",
-                reason=q["reason"],
-                amount=f"{_amount(q['row_count'], feed.personal_data, policy)} rows",
-            )
-        )
-    order = ("withheld", "held", "rejected", "withdrawn", "quarantined")
-    return sorted(
-        found, key=lambda t: (order.index(t.kind), t.feed_title, t.period or (), t.file_name, t.what, t.reason)
-    )
 
 
 def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> list[str]:
@@ -372,24 +178,3 @@ def _build_id(connection: Connection, schema: str) -> int | None:
         return None
     found = rows(connection, sql.SQL("select build_id from {}.build_info").format(sql.Identifier(schema)))
     return int(found[0]["build_id"]) if found else None
-
-
-def _amount(count: int, personal_data: bool, policy: Any) -> str:
-    """A number of rows as it may be shown."""
-    cell = rules.protect(count, policy, is_exempt=not personal_data)
-    return policy.marker if cell.value is None else f"{cell.value:,}"
-
-
-def _file_name(content: Row, feed: Feed) -> str:
-    """A restricted partner's file name may tell a count or a place (R1)."""
-    return "" if feed.personal_data else str(content["file_name"])
-
-
-def _period(content: Row) -> tuple[date, date] | None:
-    if content["period_start"] is None:
-        return None
-    return content["period_start"], content["period_end"] or content["period_start"]
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -14,7 +14,8 @@ from psycopg2.extensions import connection as Connection
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import publisher, rows
 from vru.reporting import charts, words
-from vru.reporting.data import PARTS, Content, read_content
+from vru.reporting.data import Content, read_content
+from vru.reporting.feeds import PARTS
 
 TEMPLATES = Path(__file__).with_name("templates")
 KIND = "quality"

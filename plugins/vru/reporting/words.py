@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from vru.reporting.data import Content, Feed, Trouble
+from vru.reporting.data import Content
+from vru.reporting.feeds import Feed
+from vru.reporting.troubles import Trouble
 from vru.statistics import poisson
 
 KINDS = {

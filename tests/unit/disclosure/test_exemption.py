@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from vru.disclosure.exemption import Evidence, Release, count_of, recount
 from vru.disclosure.policy import load_policy
 from vru.landing import Landing
 
+from tests.real_data import REAL, needs_real_data
+
 POLICY = load_policy()
 HOW = POLICY.recounts["homicide"]
 YEARS = range(2016, 2021)
 MONTHS = [date(year, month, 1) for year in YEARS for month in range(1, 13)]
-REAL = Path(os.environ.get("VRU_REAL_DATA", Path(__file__).resolve().parents[4] / "shared" / "real"))
 
 
 def release(batch_id: int, **changes: object) -> Release:
@@ -164,10 +164,9 @@ def test_chart_limits_leave_only_where_every_month_is_exempt() -> None:
     assert [hidden[key] for key in numbers] == [None] * len(numbers)
 
 
+@needs_real_data
 def test_the_landed_bytes_of_the_real_release_are_counted_again(tmp_path: Path) -> None:
     path = REAL / "mps_homicide_victims" / "homicide_victims_vintage_2021_05.csv"
-    if not path.is_file():
-        pytest.skip(f"no real data at {REAL}; set VRU_REAL_DATA")
     landing = Landing(tmp_path / "landing")
     data = path.read_bytes()
     with landing.receive() as receiver:

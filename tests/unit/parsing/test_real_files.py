@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from vru.contracts.loader import load_contracts
 from vru.parsing import read
+from vru.settings import CHECKOUT
 
+from tests.real_data import REAL, needs_real_data
 from tests.unit.parsing.conftest import Result
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-REAL = Path(os.environ.get("VRU_REAL_DATA") or CHECKOUT.parent / "shared" / "real")
 FEEDS = CHECKOUT / "feeds"
 
-pytestmark = pytest.mark.skipif(
-    not (REAL / "control_totals.csv").is_file(),
-    reason="the real files are not there (VRU_REAL_DATA names their folder)",
-)
+pytestmark = needs_real_data
 
 
 @cache

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,17 +16,6 @@ if TYPE_CHECKING:
 
 TODAY = date(2024, 3, 1)
 Row = dict[str, Any]
-
-
-def real_data() -> Path | None:
-    """The folder of real open data, where there is one."""
-    folder = Path(os.environ.get("VRU_REAL_DATA") or Path(__file__).resolve().parents[4] / "shared" / "real")
-    return folder if (folder / "control_totals.csv").is_file() else None
-
-
-needs_real_data = pytest.mark.skipif(
-    real_data() is None, reason="the real open data is not here: set VRU_REAL_DATA to its folder"
-)
 
 
 def month(text: str) -> date:

@@ -9,7 +9,8 @@ from datetime import date
 import pytest
 from vru import quality
 
-from tests.unit.quality.conftest import TODAY, Row, Warehouse, crimes, needs_real_data, real_data, victims
+from tests.real_data import REAL, needs_real_data
+from tests.unit.quality.conftest import TODAY, Row, Warehouse, crimes, victims
 
 
 def load(warehouse: Warehouse, batch: int) -> quality.Verdict:
@@ -281,11 +282,9 @@ def test_the_real_lists_of_victims(warehouse: Warehouse) -> None:
     from vru.contracts import load_contract
     from vru.parsing import read
 
-    folder = real_data()
-    assert folder is not None
     verdicts = []
     for name, vintage, rows in (("2021_05", "2021-05-05", 2544), ("2022", "2022-03-01", 2686)):
-        with (folder / "mps_homicide_victims" / f"homicide_victims_vintage_{name}.csv").open("rb") as stream:
+        with (REAL / "mps_homicide_victims" / f"homicide_victims_vintage_{name}.csv").open("rb") as stream:
             reading = read(
                 load_contract("mps_homicide_victims"), "victims", stream, file_name=f"homicide_victims_{name}.csv"
             )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from datetime import date, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 from vru.statistics import change
 from vru.statistics.control_chart import c_chart
 
-REAL = Path(os.environ.get("VRU_REAL_DATA", Path(__file__).resolve().parents[4] / "shared" / "real"))
+from tests.real_data import REAL, needs_real_data
 
 
 def months(counts: list[int], start: date = date(2014, 1, 1)) -> list[tuple[date, int]]:
@@ -149,10 +147,9 @@ def test_benjamini_hochberg_passes_all_below_the_last_that_holds() -> None:
     assert change.passes([]) == []
 
 
+@needs_real_data
 def test_the_rise_of_2017_is_found_by_june_in_the_real_file() -> None:
     path = REAL / "mps_homicide_victims" / "homicide_victims_vintage_2022.csv"
-    if not path.is_file():
-        pytest.skip(f"no real data at {REAL}; set VRU_REAL_DATA")
     with path.open(encoding="utf-8", newline="") as file:
         counted = Counter(datetime.strptime(r["Recorded Date"], "%b-%y").date() for r in csv.DictReader(file))  # noqa: DTZ007
     series = [(m, counted[m]) for m, _ in months([0] * 174, date(2003, 1, 1))]

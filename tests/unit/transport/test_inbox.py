@@ -14,10 +14,10 @@ import pytest
 from vru.contracts import Contract, load_contract
 from vru.transport import Asked, Limits
 
+from tests.real_data import REAL, needs_real_data
 from tests.unit.transport.partner import CSV, FAST, NOW, World, contract, police, resource
 
 A, B, C = CSV, CSV + b"E09000003,Barnet\r\n", CSV + b"E09000004,Bexley\r\n"
-REAL = Path(os.environ.get("VRU_REAL_DATA") or Path(__file__).parents[4] / "shared" / "real")
 
 
 def feed(**more: Any) -> Contract:
@@ -327,7 +327,7 @@ def test_a_file_that_is_not_there_fails(world: World) -> None:
     assert asked.reason.startswith("no_such_file: ")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here; set VRU_REAL_DATA")
+@needs_real_data
 @pytest.mark.parametrize("name", ["police_uk_street", "mps_homicide_victims", "ons_population", "ons_geography"])
 def test_the_real_folders_are_read_without_a_complaint(world: World, name: str) -> None:
     asked = world.ask(load_contract(name), profile="files", base_url=None, inbox=REAL, limits=Limits())
