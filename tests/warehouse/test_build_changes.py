@@ -13,9 +13,9 @@ from datetime import date
 
 import psycopg2
 import pytest
+from vru.settings import CHECKOUT
 
 from tests.warehouse.build_loader import (
-    CHECKOUT,
     TODAY,
     execute,
     load,
