@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: help run up test lint format lock clean bench
+.PHONY: help run up test test-faults bench lint format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,8 +19,14 @@ run: $(VENV)/.run ## Install, ingest every feed, build the marts, write the repo
 up: $(VENV)/.run ## Airflow's web page, scheduler and the rest; prints address and log-in
 	@$(BIN)/vru up
 
-test: $(VENV)/.dev ## Install the development lock and run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+test: $(VENV)/.dev ## Install the development lock and run the tests; of the longest proofs a seeded share
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" $(TESTS)
+
+test-faults: $(VENV)/.dev ## Every bad input, kill and history
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
+
+bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
+	@$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.dev ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,12 +18,12 @@ from psycopg2.extensions import connection as Connection
 
 from vru import clock, profile
 from vru.contracts import Contract, load_contract
-from vru.errors import ShortfallError, SourceError
+from vru.errors import ShortfallError, SourceError, printable
 from vru.landing import Landing
 from vru.parsing import HEAD_BYTES, Reading, Unreadable, choose_resource, read
 from vru.profile import Source
 from vru.settings import settings
-from vru.transport import Asked, LastAnswer, Progress, Received
+from vru.transport import Asked, LastAnswer, Limits, Progress, Received, Shelved, has_only_the_present
 from vru.transport import fetch as ask
 from vru.warehouse import decisions, ledger, locks
 from vru.warehouse.engine import raw_connection
@@ -39,15 +39,19 @@ class Fetched:
     outcomes: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    is_retryable: bool = False
+    """Asking again may help at least one that failed."""
     new: list[int] = field(default_factory=list)
     """Deliveries that say something new."""
+    lacking: list[str] = field(default_factory=list)
+    """Why some of what was asked for is not to be had, which is no failure."""
 
     def check(self) -> None:
         """Raise what the fetch ended in, if it did not end well."""
         if self.failed:
-            raise SourceError("; ".join(self.failed))
+            raise SourceError("; ".join(map(printable, self.failed)), is_retryable=self.is_retryable)
         if self.refused:
-            raise ShortfallError("; ".join(self.refused))
+            raise ShortfallError("; ".join(map(printable, self.refused)))
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Outcome:
     def check(self) -> None:
         """Raise ShortfallError with one line per batch, if any fell short."""
         if self.fell_short:
-            raise ShortfallError("\n".join(self.fell_short))
+            raise ShortfallError("\n".join(map(printable, self.fell_short)))
 
 
 def landing() -> Landing:
@@ -74,25 +78,31 @@ def fetch(
     *,
     file: Path | None = None,
     since: date | None = None,
+    until: date | None = None,
     period: date | None = None,
     progress: Progress | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Fetched:
     """Ask the partner, keep the bytes, and note every attempt and delivery. Raises ContractError.
 
-    A content that counts already and is now stated at another date may stand before vintages that it was not compared
-    with; these are checked again.
+    `since` alone asks for the present and what came before it; `since` with `until`, or `period`, for that past only,
+    of which a feed whose every delivery replaces the one before has nothing. A content that counts already and is now
+    stated at another date may stand before vintages that it was not compared with; these are checked again.
     """
     from vru import quality
 
     contract = load_contract(feed)
     store = landing()
     done = Fetched()
+    if (until or period) and file is None and has_only_the_present(contract):
+        done.lacking.append(f"{feed}: each delivery replaces the one before, so only the present one exists")
+        return done
     connection = raw_connection("loader", name=f"fetch {feed}")
     try:
         asked = ask(
             contract, profile=source.profile, base_url=source.base_url, landing=store,
-            history=_History(connection, feed), inbox=source.inbox, file=file, since=since, period=period,
-            now=clock.now(), progress=progress,
+            history=_History(connection, feed), inbox=source.inbox, file=file, since=since, until=until,
+            period=period, now=clock.now(), today=clock.today(source.profile), progress=progress, limits=limits,
         )  # fmt: skip
         for answer in asked:
             with connection:
@@ -153,6 +163,16 @@ def admit(feed: str) -> Outcome:
     return outcome
 
 
+def has_news(feed: str, since: datetime) -> bool:
+    """Whether a partner has stated since then what counts; without a new batch, an older one may be current again."""
+    connection = raw_connection("loader", name=f"news of {feed}")
+    try:
+        with connection:
+            return ledger.is_restated_since(connection, feed, since)
+    finally:
+        connection.close()
+
+
 @dataclass
 class Ingested:
     """What one run of a feed did."""
@@ -164,11 +184,12 @@ class Ingested:
 
     def check(self) -> None:
         """Raise SourceError or ShortfallError if any step fell short."""
-        lines = [*self.fetched.refused, *self.parsed.fell_short, *self.audited.fell_short]
+        lines = [*self.fetched.failed, *self.fetched.refused, *self.parsed.fell_short, *self.audited.fell_short]
+        told = "\n".join(map(printable, lines))
         if self.fetched.failed:
-            raise SourceError("\n".join([*self.fetched.failed, *lines]))
+            raise SourceError(told, is_retryable=self.fetched.is_retryable)
         if lines:
-            raise ShortfallError("\n".join(lines))
+            raise ShortfallError(told)
 
 
 def ingest(feed: str, source: Source, **options: Any) -> Ingested:
@@ -191,20 +212,22 @@ def replay(feed: str, batch_id: int | None = None) -> Ingested:
     return Ingested(Fetched(), parsed, audited, admit(feed))
 
 
-def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
-    """Admit a held batch, or lift a withheld column; later vintages are then checked against it."""
+def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> str:
+    """Admit a held batch, or lift a withheld column; later vintages are then checked against it. The batch's feed."""
     from vru import quality
 
-    decisions.release(batch_id, reason, decided_by, column)
+    feed = decisions.release(batch_id, reason, decided_by, column)
     quality.recheck_later(batch_id)
+    return feed
 
 
-def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
-    """Take an admitted batch back; later vintages are then checked against the one before it."""
+def withdraw(batch_id: int, reason: str, decided_by: str) -> str:
+    """Take an admitted batch back; later vintages are then checked against the one before it. The batch's feed."""
     from vru import quality
 
-    decisions.withdraw(batch_id, reason, decided_by)
+    feed = decisions.withdraw(batch_id, reason, decided_by)
     quality.recheck_later(batch_id)
+    return feed
 
 
 class _History:
@@ -217,6 +240,22 @@ class _History:
         with self._connection:  # no transaction stays open while bytes come in
             found = ledger.last_answer(self._connection, self._feed, source_url)
         return LastAnswer(*found) if found else None
+
+    def landed(self, prefix: str) -> list[Shelved]:
+        with self._connection:
+            return [Shelved(*found) for found in ledger.landed_from(self._connection, prefix)]
+
+    @contextmanager
+    def alone(self, address: str) -> Iterator[None]:
+        self._call("pg_advisory_lock", address)
+        try:
+            yield
+        finally:
+            self._call("pg_advisory_unlock", address)
+
+    def _call(self, function: str, address: str) -> None:
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute(f"select {function}(%s, hashtext(%s))", (locks.ADDRESS, address))
 
 
 def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
@@ -243,8 +282,11 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     done.deliveries += met
     done.outcomes[outcome] = done.outcomes.get(outcome, 0) + 1
     line = f"{feed}, {answer.source_url}: {outcome}: {answer.reason}"
+    if outcome == "not_yet":
+        done.lacking.append(f"{feed}: {answer.reason}")
     if outcome == "failed":
         done.failed.append(line)
+        done.is_retryable |= answer.is_retryable
     elif outcome == "refused" and not answer.received:
         done.refused.append(line)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vru.settings import private_dir, settings
+from vru.warehouse.private_files import write_json
 
 PROFILES = ("sandbox", "files", "live")
 SANDBOX_URL = "VRU_SANDBOX_URL"
@@ -68,11 +69,10 @@ def bind(profile: str | None, inbox: Path | None = None, *, has_file: bool = Fal
         raise ProfileError(f"{inbox} is no folder; --inbox needs one with a sub-folder per feed")
     known = Path(bound["inbox"]) if bound.get("inbox") else None
     keep = inbox or settings().inbox or known
-    path = private_dir(settings().ensure_home() / "state") / "profile.json"
+    settings().ensure_home()
     new = {"profile": chosen, **({"inbox": str(keep.resolve())} if keep else {})}
     if new != bound:
-        path.write_text(json.dumps(new) + "\n", encoding="utf-8")
-        path.chmod(0o600)
+        write_json(settings().state_dir / "profile.json", new)
     return chosen
 
 
@@ -99,31 +99,27 @@ def sandbox_running() -> Iterator[str | None]:
         yield url
         return
     home = settings().ensure_home()
-    ready = private_dir(home / "run") / f"sandbox-{os.getpid()}.port"
-    ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "vru.sandbox", "serve", "--state", str(home / "sandbox"), "--port", "0"]
     with (private_dir(home / "logs") / "sandbox.log").open("ab") as log:
-        server = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=log, stderr=log)
-    try:
-        url = f"http://127.0.0.1:{_wait_for_port(server, ready)}"
-        os.environ[SANDBOX_URL] = url
-        yield url
-    finally:
-        os.environ.pop(SANDBOX_URL, None)
-        server.terminate()
-        server.wait(timeout=10)
-        ready.unlink(missing_ok=True)
+        server = subprocess.Popen(
+            [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        )
+    with server:
+        try:
+            os.environ[SANDBOX_URL] = url = _address(server)
+            yield url
+        finally:
+            os.environ.pop(SANDBOX_URL, None)
+            server.terminate()
 
 
-def _wait_for_port(server: subprocess.Popen[bytes], ready: Path) -> int:
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        if ready.exists() and (text := ready.read_text(encoding="ascii").strip()):
-            return int(text)
-        time.sleep(0.05)
-    raise ProfileError(f"the sandbox server did not start; see {settings().logs_dir / 'sandbox.log'}")
+def _address(server: subprocess.Popen[bytes]) -> str:
+    """What the server says first: its address."""
+    ready, _, _ = select.select([server.stdout], [], [], STARTUP_SECONDS)
+    words = server.stdout.readline().decode().split() if ready and server.stdout else []
+    if not words:
+        raise ProfileError(f"the sandbox server did not start; see {settings().logs_dir / 'sandbox.log'}")
+    return words[-1]
 
 
 def _answers(url: str) -> bool:

@@ -13,6 +13,10 @@ VRU_DATABASE_URL
     Another PostgreSQL server, as the URL of a role that may create roles and databases there.
 VRU_INBOX
     The folder in which the ``files`` profile finds deliveries.
+VRU_REPORT_TO
+    Who receives the reports by mail, parted by commas; unset means nobody.
+VRU_REPORT_APPROVED
+    The file of approved recipients (default ``<home>/approved_recipients.yml``); see ``vru.reporting.recipients``.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ class Settings:
     profile: str | None = None
     database_url: str | None = None
     inbox: Path | None = None
+    report_to: str = ""
+    approved_recipients: Path | None = None
     checkout: Path = CHECKOUT
 
     @property
@@ -84,6 +90,11 @@ class Settings:
         """Generated passwords and keys, readable by the owner alone."""
         return self.home / "secrets"
 
+    @property
+    def approved_recipients_file(self) -> Path:
+        """Who may receive reports by mail."""
+        return self.approved_recipients or self.home / "approved_recipients.yml"
+
     def ensure_home(self) -> Path:
         """Create the state folder (mode 0700) if it is missing and return it."""
         return private_dir(self.home)
@@ -93,11 +104,14 @@ def settings() -> Settings:
     """Read the environment afresh (cheap), so that a changed variable is never missed."""
     home = os.environ.get("VRU_HOME")
     inbox = os.environ.get("VRU_INBOX")
+    approved = os.environ.get("VRU_REPORT_APPROVED")
     return Settings(
         home=_absolute(home) if home else CHECKOUT / ".vru",
         profile=os.environ.get("VRU_PROFILE") or None,
         database_url=os.environ.get("VRU_DATABASE_URL") or None,
         inbox=_absolute(inbox) if inbox else None,
+        report_to=os.environ.get("VRU_REPORT_TO", ""),
+        approved_recipients=_absolute(approved) if approved else None,
     )
 
 

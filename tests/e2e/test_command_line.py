@@ -115,6 +115,7 @@ def test_wrong_use_ends_with_2_and_says_what_is_right(vru: Home, tmp_path: Path)
         (["run", "--profile", "sandbox"], "belongs to profile 'files'"),
         (["run", "--profile", "moon"], "sandbox, files, live"),
         (["ingest", "moon_landings"], "known feeds"),
+        (["run", "--feed", VICTIMS, "--feed", "moon_landings"], "known feeds"),
         (["ingest", VICTIMS, "--file", tmp_path / "none.csv"], "no such file"),
         (["batches", "--jsn"], "No such option"),
         (["build", "--as-known-at", "yesterday"], "2021-12-31"),

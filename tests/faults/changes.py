@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.faults.feeds import CANARY_RECORD, Change, Feed, records, written
+from tests.faults.feed import CANARY_RECORD, RECORDS, Change, Feed, records, written
 
 BOM = b"\xef\xbb\xbf"
 Edit = Callable[[list[str], list[str]], None]
@@ -51,8 +51,9 @@ def cut_mid_row(feed: Feed, content: bytes) -> bytes:
 
 
 def cut_in_last_cell(feed: Feed, content: bytes) -> bytes:
-    """The last record has all its cells, but stops a little before its end."""
-    return content.removesuffix(b"\n").removesuffix(b"te")
+    """The last record has all its cells, but stops a little before its end, or before its newline where that is blank."""
+    *before, last = content.removesuffix(b"\n").rpartition(b",")
+    return b"".join(before) + last[:-2]
 
 
 def without_final_newline(feed: Feed, content: bytes) -> bytes:
@@ -118,12 +119,17 @@ def in_record(edit: Edit, record: int = CANARY_RECORD, every: int | None = None)
 
 def on_note(new: Callable[[bytes], bytes], record: int = CANARY_RECORD) -> Change:
     """The bytes of the note cell of a record changed as they stand in the file, with no quoting added."""
+    return on_cell(lambda feed: feed.note, new, record)
+
+
+def on_cell(column: Callable[[Feed], str], new: Callable[[bytes], bytes], record: int = CANARY_RECORD) -> Change:
+    """The bytes of one cell of a record changed as they stand in the file, with no quoting added."""
 
     def change(feed: Feed, content: bytes) -> bytes:
         parts = lines(content)
         (header,) = records(parts[0])
         line = records(parts[record + 1])[0]
-        place, mark = header.index(feed.note), "@note@"
+        place, mark = header.index(column(feed)), "@note@"
         cell, line[place] = line[place], mark
         parts[record + 1] = written([line]).replace(mark.encode(), new(cell.encode()))
         return b"".join(parts)
@@ -220,11 +226,11 @@ def with_columns(headers: list[str], cell: Callable[[int], str], *, at_front: bo
     return change
 
 
-def bad_month(feed: Feed, content: bytes) -> bytes:
-    """A month that is none, in the canary's record."""
+def bad_typed(feed: Feed, content: bytes) -> bytes:
+    """Words for a month, a time or a number, in the canary's record."""
 
     def edit(header: list[str], row: list[str]) -> None:
-        row[header.index(feed.month)] = "Quillfeather month"
+        row[header.index(feed.typed)] = "Quillfeather month"
 
     return in_record(edit)(feed, content)
 
@@ -263,3 +269,117 @@ def joined(feed: Feed, content: bytes) -> bytes:
 def swallowed(first: int, last: int) -> Change:
     """A quote opens the note of one record and closes that of a later one, so that the width is right."""
     return both(on_note(lambda cell: b'"' + cell, first), on_note(lambda cell: cell + b'"', last))
+
+
+def with_note(text: str, record: int = CANARY_RECORD) -> Change:
+    """Other words in the note of a record, quoted as they need."""
+    return with_cell(lambda feed: feed.note, text, record)
+
+
+def with_cell(column: Callable[[Feed], str], text: str, record: int = CANARY_RECORD) -> Change:
+    """Other words in one cell of a record, quoted as they need."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        found = records(content)
+        found[record + 1][found[0].index(column(feed))] = text
+        return written(found)
+
+    return change
+
+
+def encoded(codec: str, *, mark: bytes = b"", since: int = 0) -> Change:
+    """The lines from a record on in another encoding, behind a mark."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        parts = lines(content)
+        at = since + 1 if since else 0
+        return mark + b"".join(parts[:at]) + b"".join(parts[at:]).decode().encode(codec)
+
+    return change
+
+
+def delimited(by: str, *, every: int = 1, decimal: str = ".") -> Change:
+    """Another delimiter in the header and every record; `every` 2: in every second record alone."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        out = []
+        for number, cells in enumerate(records(content)):
+            if number % every:
+                out.append(written([cells]).decode())
+                continue
+            if number and decimal != ".":
+                cells = [_with_decimal(cell, decimal) for cell in cells]
+            out.append(by.join(f'"{cell}"' if by in cell else cell for cell in cells) + "\n")
+        return "".join(out).encode()
+
+    return change
+
+
+def in_second_half(by: str, *, stop: int = RECORDS) -> Change:
+    """Another delimiter from the hundredth record on, or up to another."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        found = lines(content)
+        other = lines(delimited(by)(feed, content))
+        return b"".join([*found[:101], *other[101 : stop + 1], *found[stop + 1 :]])
+
+    return change
+
+
+def _with_decimal(cell: str, decimal: str) -> str:
+    return cell.replace(".", decimal) if cell.replace(".", "", 1).lstrip("-").isdigit() else cell
+
+
+def decimal_commas(feed: Feed, content: bytes) -> bytes:
+    """Decimals with a comma, quoted, parted by commas as before."""
+    header, *rows = records(content)
+    return written([header, *([_with_decimal(cell, ",") for cell in row] for row in rows)])
+
+
+def reordered(order: Callable[[Feed, list[str]], list[str]]) -> Change:
+    """The columns in another order, with their values."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        header, *rows = records(content)
+        places = [header.index(name) for name in order(feed, header)]
+        return written([[row[place] for place in places] for row in [header, *rows]])
+
+    return change
+
+
+def exchanged(names: list[str], pair: tuple[str, str]) -> list[str]:
+    """The names with two of them in each other's place."""
+    other = dict((pair, pair[::-1]))
+    return [other.get(name, name) for name in names]
+
+
+def wide(count: int) -> Change:
+    """So many columns more, blank in every record."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        first, *rest = lines(content)
+        more = "".join(f",c{number}" for number in range(count)).encode()
+        return first.replace(b"\n", more + b"\n") + b"".join(line.replace(b"\n", b"," * count + b"\n") for line in rest)
+
+    return change
+
+
+def times(count: int) -> Change:
+    """So many times as many records; of a list with a key each under a key of its own."""
+
+    def change(feed: Feed, content: bytes) -> bytes:
+        header, *rows = records(content)
+        if not feed.is_keyed:
+            return written([header, *rows * count])
+        copies = []
+        for block in range(1, count):
+            for number, row in enumerate(rows):
+                copy = list(row)
+                if feed.shape == "text" and "DATE_NAME" in header:
+                    copy[header.index("DATE_NAME")] = str(int(row[0]) + 600 + 6 * block)
+                else:
+                    copy[header.index(feed.key)] = f"E01{100_000 + RECORDS * block + number:06d}"
+                copies.append(copy)
+        return written([header, *rows, *copies])
+
+    return change

@@ -1,214 +1,38 @@
-"""The feeds under test: a clean file of each, what its raw rows must be, and how the partner serves it.
+"""The feeds under test: a clean file of each, what its raw rows must be, and who serves it.
 
-The clean files in `tests/fixtures` are invented, in the wire formats of the partners: 200 records each, one to a
-line. What raw must hold is worked out here with Python's csv module, so that reader and test cannot agree by
-construction. Record CANARY_RECORD has words that stand nowhere else: no message, log or result may repeat them.
+What raw must hold is worked out here with Python's own modules, so that reader and test cannot agree by construction.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
-import zipfile
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from email.utils import format_datetime
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
-from urllib.request import urlopen
+from functools import partial
+from zoneinfo import ZoneInfo
 
-from vru.sandbox import SandboxServer
+from tests.faults import clean
+from tests.faults.feed import (
+    CANARY_LINE,
+    CANARY_RECORD,
+    RECORDS,
+    Cells,
+    Change,
+    Delivery,
+    Feed,
+    RawRow,
+    collection,
+    features,
+    records,
+    written,
+)
+from tests.faults.partners import ArcgisPartner, ArchivePartner, CataloguePartner, NomisPartner, Partner, zipped
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-RECORDS = 200
-CANARY_RECORD = 120
-CANARY_LINE = CANARY_RECORD + 2
-
-Cells = dict[str, str]
-RawRow = dict[str, Any]
-Change = Callable[["Feed", bytes], bytes]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A file as it is delivered: its name, its bytes, and the vintage that a manifest states (None: no manifest)."""
-
-    file_name: str
-    content: bytes
-    vintage: str | None = None
-    rows: int | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One feed: its clean file and what the table of cases needs to know about its columns."""
-
-    name: str
-    file_name: str
-    vintage: str
-    tolerance_pct: float
-    """Of bad-inputs.md: 1 % of rows, 0 where a row is a person or a death."""
-    note: str
-    """Header of a column in which any words can stand, at worst as an unknown value that nulls the cell."""
-    padded: str
-    """Header of a column whose cells may have blanks and newlines around the value, or anywhere."""
-    within: bool
-    """Whether a newline may stand between words of `padded` and the value still be itself."""
-    required: str
-    """Header of a required column of several words, for missing and renamed columns."""
-    month: str
-    """Header of a column that must hold a month."""
-    canaries: tuple[str, ...]
-    raw_row: Callable[[Cells], RawRow]
-    earlier: Callable[[Feed], list[Delivery]]
-    """What was admitted before the file under test comes."""
-    restated: Callable[[Feed, bytes, str], bytes]
-    """The clean file restated: values_changed, rows_deleted, rows_added or all_replaced."""
-    renamed: tuple[str, ...]
-    """Other names under which the same file may come."""
-    partner: Callable[[SandboxServer], Partner]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What `ingest` is told when the file is asked for over HTTP."""
-
-    @property
-    def clean(self) -> bytes:
-        """The bytes of the clean file."""
-        return (FIXTURES / self.name / self.file_name).read_bytes()
-
-    def raw_rows(self, content: bytes) -> list[RawRow]:
-        """What raw must hold of a sound file, `line_number` included, by Python's csv module."""
-        header, *records = located(content)
-        names = [name.strip().lower() for name in header[1]]
-        return [{"line_number": line, **self.raw_row(dict(zip(names, cells, strict=True)))} for line, cells in records]
-
-
-def located(content: bytes) -> list[tuple[int, list[str]]]:
-    """Records with the physical line on which each starts; only LF ends a line."""
-    text = io.StringIO(content.decode("utf-8-sig"), newline="\n")
-    reader = csv.reader(text, strict=True)
-    found, line = [], 1
-    for cells in reader:
-        found.append((line, cells))
-        line = reader.line_num + 1
-    return found
-
-
-@dataclass(frozen=True)
-class Served:
-    """A file that a partner answers with, and what becomes of it on the way."""
-
-    content: bytes
-    wire: Callable[[bytes], bytes] = bytes
-    """What happens to the body after the partner has sealed it."""
-    content_type: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    vintage: str | None = None
-    is_sealed: bool = True
-    """Whether a catalogue states the file's hash."""
-
-
-class Partner(ABC):
-    """The partner of one feed, as the sandbox serves it, with our own file in place of its own."""
-
-    url_name: str
-    """The last part of the address that is asked."""
-    file_glob: str
-    """The path of the file on the sandbox server."""
-
-    def __init__(self, server: SandboxServer) -> None:
-        self.server = server
-
-    def serves(self, content: bytes, **how: Any) -> bytes:
-        """Answer with this file; `how` is what else a `Served` has. The body sent."""
-        return self._serve(Served(content, **how))
-
-    @abstractmethod
-    def _serve(self, file: Served) -> bytes:
-        """Put the file in the place of the sandbox's own; the body sent."""
-
-    @property
-    def tries(self) -> int:
-        """How often the file itself was asked for."""
-        return sum(target == self.file_glob for _, target, _ in self.server.requests)
-
-    def _replace(self, glob: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
-        self.server.fault(glob, "replace_body", body=body, content_type=content_type, headers=dict(headers))
-
-
-class ArchivePartner(Partner):
-    """data.police.uk: one ZIP per month, at the store to which its archive redirects."""
-
-    url_name = "2022-08.zip"
-    file_glob = "/policeuk-data.s3.amazonaws.com/archive/2022-08.zip"
-    member = "2022-08/2022-08-metropolitan-street.csv"
-
-    def _serve(self, file: Served) -> bytes:
-        body = file.wire(zipped(self.member, file.content))
-        stated = _moment(file.vintage or STREET.vintage)
-        etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-        standard = {"ETag": etag, "Last-Modified": format_datetime(stated, usegmt=True)}
-        self._replace(self.file_glob, body, file.content_type or "application/zip", {**standard, **file.headers})
-        return body
-
-
-class CataloguePartner(Partner):
-    """The London Datastore: a catalogue with the MD5 of its one file, unless `is_sealed` is false."""
-
-    catalogue = "/data.london.gov.uk/api/dataset/2l1w8"
-
-    def __init__(self, server: SandboxServer) -> None:
-        super().__init__(server)
-        with urlopen(f"{server.url}{self.catalogue}") as answer:
-            listed = json.load(answer)["resources"].values()
-        self._url = [item["url"] for item in listed if "Victims" in item["title"]][-1]
-        self.url_name = unquote(self._url.rpartition("/")[2])
-        self.file_glob = f"/{self._url.removeprefix('https://')}"
-
-    def _serve(self, file: Served) -> bytes:
-        stated = _moment(file.vintage or VICTIMS.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        entry = {"title": "Homicide Victims (made for a test)", "url": self._url, "check_timestamp": stated}
-        if file.is_sealed:
-            entry["check_hash"] = hashlib.md5(file.content, usedforsecurity=False).hexdigest()
-        self._replace(self.catalogue, json.dumps({"resources": {"x77ud": entry}}).encode(), "application/json", {})
-        body = file.wire(file.content)
-        self._replace(self.file_glob, body, file.content_type or "text/csv", file.headers)
-        return body
-
-
-def zipped(member: str, content: bytes, *, compression: int = zipfile.ZIP_DEFLATED, level: int = 6) -> bytes:
-    """A ZIP with one member."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
-        entry = zipfile.ZipInfo(member, (2022, 10, 28, 9, 30, 0))
-        entry.compress_type = compression
-        target.writestr(entry, content, compresslevel=level)
-    return buffer.getvalue()
-
-
-def records(content: bytes) -> list[list[str]]:
-    """Header and records of a clean file."""
-    return list(csv.reader(io.StringIO(content.decode(), newline="\n"), strict=True))
-
-
-def written(rows: list[list[str]]) -> bytes:
-    """A file of these records, quoted only where needed, lines ended by LF."""
-    return "".join(",".join(map(_quoted, row)) + "\n" for row in rows).encode()
-
-
-def _quoted(cell: str) -> str:
-    # csv.writer leaves a lone CR bare where lines end in LF, and then nobody can tell it from a line's end
-    return f'"{cell.replace(chr(34), chr(34) * 2)}"' if any(mark in cell for mark in ',"\r\n') else cell
-
-
-def _moment(day: str) -> datetime:
-    return datetime.fromisoformat(day).replace(hour=9, minute=30, tzinfo=UTC)
+__all__ = [
+    "ARCHIVES", "CANARY_LINE", "CANARY_RECORD", "DELIMITED", "FEEDS", "GEOGRAPHY", "GEOGRAPHY_TABLE", "JSON", "POPULATION", "RECORDS", "SERVED_TEXT",
+    "STOP_SEARCH", "STREET", "SUBJECTS", "VICTIMS", "ArchivePartner", "Change", "Delivery", "Feed", "Partner", "RawRow",
+    "records", "written", "zipped",
+]  # fmt: skip
 
 
 def _cell(text: str) -> str | None:
@@ -219,15 +43,14 @@ def _month(text: str, form: str) -> date:
     return datetime.strptime(text.strip(), form).replace(tzinfo=UTC).date()
 
 
-MEANS = {
+MEANS: dict[str, dict[str, str]] = {
     "domestic_abuse": {"Yes": "Domestic Abuse", "No": "Not Domestic Abuse"},
     "ethnicity": {"Not Recorded / Unknown": "Not Recorded"},
     "borough_name": {
         "Hammersmith & Fulham": "Hammersmith and Fulham", "Richmond Upon Thames": "Richmond upon Thames",
-        "Quillfeather Parish": None,
     },
 }  # fmt: skip
-"""What spellings of the clean file mean that are not the agreed ones; None is unknown."""
+"""What spellings of the clean file mean that are not the agreed ones."""
 
 VICTIM_HEADERS = {
     "age_group": "age group", "sex": "sex", "method": "method of killing", "domestic_abuse": "domestic abuse",
@@ -244,8 +67,8 @@ def _victim(cells: Cells) -> RawRow:
     }
     for name, header in VICTIM_HEADERS.items():
         trimmed = cells[header].strip()
-        row[name] = MEANS.get(name, {}).get(trimmed, trimmed)
-        row[f"{name}_source"] = cells[header]
+        row[name] = None if "Quillfeather" in trimmed else MEANS.get(name, {}).get(trimmed, trimmed or None)
+        row[f"{name}_source"] = _cell(cells[header])
     return row
 
 
@@ -264,6 +87,69 @@ def _crime(cells: Cells) -> RawRow:
         "crime_type": _cell(cells["crime type"]),
         "last_outcome": _cell(cells["last outcome category"]),
         "context": _cell(cells["context"]),
+    }
+
+
+def _stop(cells: Cells) -> RawRow:
+    names = {
+        "search_type": "type", "operation_name": "policing operation", "gender": "gender", "age_range": "age range",
+        "self_defined_ethnicity": "self-defined ethnicity", "officer_defined_ethnicity": "officer-defined ethnicity",
+        "legislation": "legislation", "object_of_search": "object of search", "outcome": "outcome",
+    }  # fmt: skip
+    listed = ("search_type", "gender", "age_range", "officer_defined_ethnicity")
+    flags = {
+        "is_part_of_operation": "part of a policing operation", "is_outcome_linked": "outcome linked to object of search",
+        "is_more_than_outer_clothing_removed": "removal of more than just outer clothing",
+    }  # fmt: skip
+    searched_at = datetime.fromisoformat(cells["date"].strip())
+    latitude, longitude = _cell(cells["latitude"]), _cell(cells["longitude"])
+    return {
+        **{name: _cell(cells[header]) for name, header in names.items()},
+        **{f"{name}_source": _cell(cells[names[name]]) for name in listed},
+        **{name: {"True": True, "False": False}.get(cells[header].strip()) for name, header in flags.items()},
+        "searched_at": searched_at,
+        "search_month": searched_at.astimezone(ZoneInfo("Europe/London")).date().replace(day=1),
+        "latitude": Decimal(latitude) if latitude else None,
+        "longitude": Decimal(longitude) if longitude else None,
+    }
+
+
+def _resident(cells: Cells) -> RawRow:
+    return {
+        "area_code": cells["geography_code"],
+        "area_name": cells["geography_name"],
+        "mid_year": int(cells["date_name"]),
+        "population_count": int(cells["obs_value"]),
+        "series": cells["obs_status_name"],
+    }
+
+
+LOOKUP_COLUMNS = {
+    "lsoa_code": "lsoa11cd", "lsoa_name": "lsoa11nm", "msoa_code": "msoa11cd", "msoa_name": "msoa11nm",
+    "borough_code": "lad11cd", "borough_name": "lad11nm", "region_code": "rgn11cd", "region_name": "rgn11nm",
+}  # fmt: skip
+LOOKUP_COUNTS = {
+    "usual_resident_count": "usualres", "household_resident_count": "hholdres",
+    "communal_resident_count": "comestres", "household_count": "hholds",
+}  # fmt: skip
+
+
+def _area(cells: Cells) -> RawRow:
+    return {
+        **{name: cells[header] for name, header in LOOKUP_COLUMNS.items()},
+        **{name: int(cells[header]) for name, header in LOOKUP_COUNTS.items()},
+        "population_density": Decimal(cells["popden"]),
+        "average_household_size": Decimal(cells["avhholdsz"]),
+    }
+
+
+def _boundary(cells: Cells) -> RawRow:
+    properties = {name.strip().lower(): value for name, value in cells.items()}
+    return {
+        "lsoa_code": properties["lsoa21cd"],
+        "lsoa_name": properties["lsoa21nm"],
+        "borough_code": properties.get("lad22cd"),
+        "geometry": cells["geometry"],
     }
 
 
@@ -326,39 +212,242 @@ def _restated_crimes(feed: Feed, content: bytes, how: str) -> bytes:
     return written([header, *rows])
 
 
+def _earlier_stops(feed: Feed) -> list[Delivery]:
+    """The month before, and the month under test as an earlier release held it."""
+    header, *rows = records(feed.clean)
+    july = [header, *([row[0], row[1].replace("2022-08", "2022-07"), *row[2:]] for row in rows)]
+    return [
+        Delivery("2022-07-metropolitan-stop-and-search.csv", written(july), "2022-09-28"),
+        Delivery(feed.file_name, written([header, *rows[:-6]]), "2022-10-01"),
+    ]
+
+
+def _earlier_estimates(feed: Feed) -> list[Delivery]:
+    """The release of a year before: without the last year."""
+    return [Delivery(feed.file_name, written([row for row in records(feed.clean) if row[0] != "2020"]), "2020-06-24")]
+
+
+def _earlier_areas(feed: Feed) -> list[Delivery]:
+    """A release that lacked six areas."""
+    rows = records(feed.clean)
+    return [Delivery(feed.file_name, written([*rows[:40], *rows[46:]]), "2021-01-15")]
+
+
+def _earlier_boundaries(feed: Feed) -> list[Delivery]:
+    """A release that lacked six areas."""
+    found = features(feed.clean)
+    return [Delivery(feed.file_name, collection([*found[:40], *found[46:]]), "2021-01-15")]
+
+
+def _restated_stops(feed: Feed, content: bytes, how: str) -> bytes:
+    header, *rows = records(content)
+    outcome, operation, kind = (header.index(name) for name in ("Outcome", "Policing operation", "Object of search"))
+    match how:
+        case "values_changed":
+            for row in rows[::9]:
+                row[outcome], row[kind] = "Arrest", "Firearms"
+        case "rows_deleted":
+            del rows[30::40]
+        case "rows_added":
+            rows += [row for row in rows[::25] if not row[operation]]
+        case _:
+            for row in rows:
+                row[outcome], row[kind] = "Caution (simple or conditional)", "Fireworks"
+    return written([header, *rows])
+
+
+def _restated_estimates(feed: Feed, content: bytes, how: str) -> bytes:
+    """What is true of an area stays true of London: the sum is made anew."""
+    header, *rows = records(content)
+    boroughs = [row for row in rows if row[2] != "E12000007"]
+    match how:
+        case "values_changed":
+            changed = [[*row[:3], str(int(row[3]) + (9 if row[0] == "2020" else 0)), row[4]] for row in boroughs]
+        case "rows_deleted":
+            changed = [row for row in boroughs if row[0] != "2016"]
+        case "rows_added":
+            changed = [*boroughs, *(["2014", *row[1:]] for row in boroughs if row[0] == "2015")]
+        case _:
+            changed = [[*row[:3], str(int(row[3]) + 1000), row[4]] for row in boroughs]
+    return written([header, *changed])
+
+
+def _restated_areas(feed: Feed, content: bytes, how: str) -> bytes:
+    header, *rows = records(content)
+    match how:
+        case "values_changed":
+            for row in rows[::9]:
+                row[1] = f"{row[1]} (renamed)"
+        case "rows_deleted":
+            del rows[30::40]
+        case "rows_added":
+            rows += [[f"E01009{n:03d}", *row[1:]] for n, row in enumerate(rows[:5])]
+        case _:
+            for row in rows:
+                row[1], row[8] = f"{row[1]} (renamed)", str(int(row[8]) + 1)
+    return written([header, *rows])
+
+
+def _restated_boundaries(feed: Feed, content: bytes, how: str) -> bytes:
+    found = features(content)
+    match how:
+        case "values_changed":
+            for feature in found[::9]:
+                feature["properties"]["LSOA21NM"] += " (renamed)"
+        case "rows_deleted":
+            del found[30::40]
+        case "rows_added":
+            for n, feature in enumerate(found[:5]):
+                found.append({**feature, "properties": {**feature["properties"], "LSOA21CD": f"E01009{n:03d}"}})
+        case _:
+            for feature in found:
+                feature["properties"]["LSOA21NM"] += " (renamed)"
+                feature["geometry"]["coordinates"][0][1][0] += 0.001
+    return collection(found)
+
+
 VICTIMS = Feed(
     name="mps_homicide_victims",
+    resource="victims",
     file_name="homicide_victims.csv",
     vintage="2021-05-05",
     tolerance_pct=0.0,
+    content=partial(clean.fixture, "mps_homicide_victims", "homicide_victims.csv"),
     note="Borough",
     padded="Solved Status",
     within=False,
     required="Solved Status",
-    month="Recorded Date",
+    typed="Recorded Date",
+    typed_check="not_a_month",
+    key="Recorded Date",
+    swapped=("Age Group", "Officer Observed Ethnicity"),
     canaries=("Quillfeather",),
     raw_row=_victim,
     earlier=_earlier_victims,
     restated=_restated_victims,
     renamed=("Homicide Victims (1).csv", "download.csv"),
-    partner=CataloguePartner,
+    partner=partial(CataloguePartner, vintage="2021-05-05"),
 )
 STREET = Feed(
     name="police_uk_street",
+    resource="street",
     file_name="2022-08-metropolitan-street.csv",
     vintage="2022-10-28",
     tolerance_pct=1.0,
+    content=partial(clean.fixture, "police_uk_street", "2022-08-metropolitan-street.csv"),
     note="Location",
     padded="Location",
     within=True,
     required="Crime type",
-    month="Month",
+    typed="Month",
+    typed_check="not_a_month",
+    key="Crime ID",
+    swapped=("Location", "Last outcome category"),
     canaries=("Quillfeather", "ef6481e8ea39bb46816cc7faf7f22cb3736f6309d306ce5483eb56803639856e"),
     raw_row=_crime,
     earlier=_earlier_crimes,
     restated=_restated_crimes,
     renamed=("2022_08_metropolitan_street.csv", "download.csv"),
-    partner=ArchivePartner,
-    options={"period": date(2022, 8, 1)},
+    partner=partial(ArchivePartner, vintage="2022-10-28", kind="street"),
 )
-FEEDS = (VICTIMS, STREET)
+STOP_SEARCH = Feed(
+    name="police_uk_stop_search",
+    resource="stop_search",
+    file_name="2022-08-metropolitan-stop-and-search.csv",
+    vintage="2022-10-28",
+    tolerance_pct=1.0,
+    content=clean.stop_search,
+    note="Policing operation",
+    padded="Policing operation",
+    within=True,
+    required="Officer-defined ethnicity",
+    typed="Date",
+    typed_check="not_a_timestamp",
+    key="Date",
+    swapped=("Gender", "Outcome"),
+    canaries=("Quillfeather",),
+    raw_row=_stop,
+    earlier=_earlier_stops,
+    restated=_restated_stops,
+    renamed=("2022_08_metropolitan_stop_and_search.csv",),
+    partner=partial(ArchivePartner, vintage="2022-10-28", kind="stop-and-search"),
+)
+POPULATION = Feed(
+    name="ons_population",
+    resource="borough",
+    file_name="nomis_borough_mye.csv",
+    vintage="2021-06-25",
+    tolerance_pct=0.1,
+    content=clean.population,
+    note="OBS_STATUS_NAME",
+    padded="OBS_STATUS_NAME",
+    within=True,
+    required="OBS_VALUE",
+    typed="OBS_VALUE",
+    typed_check="not_an_integer",
+    key="GEOGRAPHY_CODE",
+    swapped=("DATE_NAME", "OBS_VALUE"),
+    canaries=("Quillfeather",),
+    raw_row=_resident,
+    earlier=_earlier_estimates,
+    restated=_restated_estimates,
+    renamed=("borough-mye.csv", "download.csv"),
+    partner=partial(NomisPartner, vintage="2021-06-25"),
+    is_keyed=True,
+)
+GEOGRAPHY = Feed(
+    name="ons_geography",
+    resource="lsoa_boundary",
+    file_name="lsoa21.geojson",
+    vintage="2021-06-25",
+    tolerance_pct=0.0,
+    content=clean.boundaries,
+    note="LSOA21NM",
+    padded="LSOA21NM",
+    within=True,
+    required="LSOA21NM",
+    typed="geometry",
+    typed_check="boundary_is_a_shape",
+    key="LSOA21CD",
+    swapped=("LSOA21NM", "LAD22CD"),
+    canaries=("Quillfeather",),
+    raw_row=_boundary,
+    earlier=_earlier_boundaries,
+    restated=_restated_boundaries,
+    renamed=("LSOA21.GeoJSON", "download.geojson"),
+    partner=partial(ArcgisPartner, vintage="2021-06-25"),
+    shape="geojson",
+    is_keyed=True,
+)
+GEOGRAPHY_TABLE = Feed(
+    name="ons_geography",
+    resource="lsoa",
+    file_name="lsoa11_to_borough.csv",
+    vintage="2021-06-25",
+    tolerance_pct=0.0,
+    content=clean.lookup_table,
+    note="LSOA11NM",
+    padded="LSOA11NM",
+    within=True,
+    required="LAD11NM",
+    typed="USUALRES",
+    typed_check="not_an_integer",
+    key="LSOA11CD",
+    swapped=("MSOA11NM", "LAD11NM"),
+    canaries=("Quillfeather",),
+    raw_row=_area,
+    earlier=_earlier_areas,
+    restated=_restated_areas,
+    renamed=("LSOA11 to borough (1).csv", "download.csv"),
+    partner=None,
+    is_keyed=True,
+)
+FEEDS = (VICTIMS, STREET, STOP_SEARCH, POPULATION, GEOGRAPHY)
+"""The five feeds."""
+SUBJECTS = (*FEEDS, GEOGRAPHY_TABLE)
+"""And a second resource, since ONS sends areas both as GeoJSON and, by hand, as delimited text."""
+DELIMITED = tuple(feed for feed in SUBJECTS if feed.shape == "text")
+SERVED_TEXT = tuple(feed for feed in FEEDS if feed.shape == "text")
+"""Delimited text over HTTP."""
+ARCHIVES = (STREET, STOP_SEARCH)
+JSON = (GEOGRAPHY,)

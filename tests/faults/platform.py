@@ -44,6 +44,12 @@ class Answer:
     deliveries: list[Row]
 
     @property
+    def came(self) -> str:
+        """What came of the file: the status of its batch, or of the attempt where no file came."""
+        found = [row["status"] for row in self.batches] or [row["outcome"] for row in self.attempts] or ["nothing"]
+        return str(found[-1])
+
+    @property
     def batch(self) -> Row:
         """The one new batch."""
         (found,) = self.batches
@@ -68,6 +74,8 @@ class Platform:
     capsys: pytest.CaptureFixture[str]
     caplog: pytest.LogCaptureFixture
     marks: dict[str, int] = field(default_factory=dict)
+    noted: list[tuple[str, object]] = field(default_factory=list)
+    """What the report of the test is told: what came of each file."""
 
     def deliver(self, feed: Feed, delivery: Delivery) -> Answer:
         """Hand a file in, beside a manifest if it states a vintage."""
@@ -82,10 +90,10 @@ class Platform:
             )
         return self._run(feed, Source("files"), file=path)
 
-    def fetch(self, feed: Feed, url: str) -> Answer:
-        """Ask the partner at the sandbox's address."""
+    def fetch(self, feed: Feed, url: str, **options: Any) -> Answer:
+        """Ask the partner at the sandbox's address; `options` go before those of the feed."""
         with environment({"VRU_PROFILE": "sandbox"}):
-            return self._run(feed, Source("sandbox", base_url=url), **feed.options)
+            return self._run(feed, Source("sandbox", base_url=url), **{**feed.options, **options})
 
     def _run(self, feed: Feed, source: Source, **options: Any) -> Answer:
         before = {table: _newest(table) for table in ("batch", "attempt", "delivery")}
@@ -98,15 +106,15 @@ class Platform:
             except Exception as error:  # noqa: BLE001 - as the command line does
                 code = exit_code(error)
         printed = self.capsys.readouterr()
-        return Answer(
-            code,
-            printed.err,
-            f"{self.caplog.text}\n{printed.out}",
-            *(
-                query(f"select * from ops.{table} where {table}_id > %s order by 1", before[table])
-                for table in ("batch", "attempt", "delivery")
-            ),
+        batches, attempts, deliveries = (
+            query(f"select * from ops.{table} where {table}_id > %s order by 1", before[table])
+            for table in ("batch", "attempt", "delivery")
         )
+        # a feed of several resources is asked for each of them
+        attempts = [row for row in attempts if (row["resource"] or feed.resource) == feed.resource]
+        answer = Answer(code, printed.err, f"{self.caplog.text}\n{printed.out}", batches, attempts, deliveries)
+        self.noted.append(("came", answer.came))
+        return answer
 
     def picture(self) -> Picture:
         """What stands now, apart from what this test added."""
@@ -119,7 +127,7 @@ class Platform:
 
     def raw_rows(self, feed: Feed, batch_id: int) -> list[RawRow]:
         """Raw rows of a batch in the order of the file."""
-        (table,) = (load_contract(feed.name).raw_table(r.name) for r in load_contract(feed.name).resources)
+        table = load_contract(feed.name).raw_table(feed.resource)
         found = query(f"select * from raw.{table} where batch_id = %s order by line_number", batch_id)
         return [{name: value for name, value in row.items() if name != "batch_id"} for row in found]
 
@@ -196,7 +204,7 @@ def raw_tables() -> list[str]:
 def current(known_at: object = None, admitted_at: object = None) -> list[Row]:
     """What is current at (K, W): feed, partition, unit and the bytes it is read from."""
     return query(
-        "select c.feed, c.partition, c.unit_start, b.sha256, b.batch_id from ops.current_input(%s, %s) c "
+        "select c.feed, c.resource, c.partition, c.unit_start, b.sha256, b.batch_id from ops.current_input(%s, %s) c "
         "join ops.batch b using (batch_id) where c.column_name = '' order by 1, 2, 3",
         known_at, admitted_at,
     )  # fmt: skip

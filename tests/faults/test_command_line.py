@@ -106,5 +106,5 @@ def test_a_connection_that_breaks_is_3_and_a_page_is_1(vru: Terminal, sandbox: S
     with environment({"VRU_PROFILE": "sandbox", "VRU_SANDBOX_URL": sandbox.url}):
         _, errors = vru("ingest", VICTIMS.name, expect=3)
         assert f"{VICTIMS.name}, sandbox://data.london.gov.uk/api/dataset/2l1w8: failed: truncated: " in errors
-        _, errors = vru("ingest", STREET.name, "--period", "2022-08", expect=1)
-        assert f"{STREET.name}, sandbox://data.police.uk/data/archive/2022-08.zip: refused: html_page: " in errors
+        _, errors = vru("ingest", STREET.name, expect=1)
+        assert f"{STREET.name}, sandbox://data.police.uk/data/archive/latest.zip: refused: html_page: " in errors

@@ -7,18 +7,27 @@ from datetime import UTC, date, datetime
 from vru import transform
 
 from tests.faults import changes as c
+from tests.faults import json_changes as j
 from tests.faults.feeds import FEEDS, RECORDS, Delivery
 from tests.faults.platform import Platform
 
 TODAY = date(2022, 12, 1)
 BEFORE, LATER = datetime(2022, 11, 30, 12, tzinfo=UTC), "2022-12-01"
-BAD = (
-    ("rejected", c.cut_mid_row, "2022-11-01", None),
-    ("rejected", c.without_required, "2022-11-02", None),
-    ("held", c.comma_after_every_record, "2022-11-03", None),
-    ("held", c.without_last_record, "2022-11-04", RECORDS),
-)
-"""Status that must come of it, what is done to the file, vintage and rows that the manifest states."""
+BAD = {
+    "text": (
+        ("rejected", c.cut_mid_row, "2022-11-01", None),
+        ("rejected", c.without_required, "2022-11-02", None),
+        ("held", c.comma_after_every_record, "2022-11-03", None),
+        ("held", c.without_last_record, "2022-11-04", RECORDS),
+    ),
+    "geojson": (
+        ("rejected", j.cut_mid_feature, "2022-11-01", None),
+        ("rejected", j.without_required, "2022-11-02", None),
+        ("held", j.in_feature(j.one_property_less), "2022-11-03", None),
+        ("held", j.without_last, "2022-11-04", RECORDS),
+    ),
+}
+"""By the shape of the file: status that must come of it, what is done to it, vintage and rows that the manifest states."""
 
 
 def test_marts_stand(platform: Platform) -> None:
@@ -31,7 +40,7 @@ def test_marts_stand(platform: Platform) -> None:
     standing = transform.mart_hash()
 
     for feed in FEEDS:
-        for status, change, vintage, announced in BAD:
+        for status, change, vintage, announced in BAD[feed.shape]:
             answer = platform.deliver(feed, Delivery(feed.file_name, change(feed, feed.clean), vintage, announced))
             assert (answer.exit_code, answer.batch["status"]) == (1, status), answer.message
         assert not transform.is_due(), feed.name

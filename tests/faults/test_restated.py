@@ -1,4 +1,7 @@
-"""Row 33: a restated month is a new version; both can be had again, and the ledger says how much changed."""
+"""Row 33: a restated month is a new version; both can be had again, and the ledger says how much changed.
+
+A list of areas that has lost some is asked about first, and is the new version once a person has released it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from vru import pipeline
 
-from tests.faults.cases import RESTATEMENTS
-from tests.faults.feeds import FEEDS, Delivery, Feed
+from tests.faults.feeds import FEEDS, GEOGRAPHY, Delivery, Feed
 from tests.faults.platform import Platform, current, query
+from tests.faults.table.repeated import RESTATEMENTS
 
 DAYS = ("2023-06-01", "2023-07-01", "2023-08-01")
 
@@ -19,7 +23,7 @@ def contents(feed: Feed, variant: str) -> list[bytes]:
     if variant != "restated_twice":
         return [feed.clean, feed.restated(feed, feed.clean, variant)]
     once = feed.restated(feed, feed.clean, "values_changed")
-    return [feed.clean, once, feed.restated(feed, once, "rows_added")]
+    return [feed.clean, once, feed.restated(feed, once, "all_replaced" if feed.is_keyed else "rows_added")]
 
 
 def batches(rows: list[dict[str, Any]], feed: Feed, platform: Platform) -> set[int]:
@@ -27,7 +31,7 @@ def batches(rows: list[dict[str, Any]], feed: Feed, platform: Platform) -> set[i
     return {row["batch_id"] for row in rows if row["feed"] == feed.name and row["batch_id"] > platform.marks["batch"]}
 
 
-@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.label)
 @pytest.mark.parametrize("variant", RESTATEMENTS, ids=lambda variant: f"bi33_{variant}")
 def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
     earlier = platform.picture()
@@ -36,7 +40,11 @@ def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
     assert len({*versions}) == len(versions)
     for day, content in zip(DAYS, versions, strict=False):
         answer = platform.deliver(feed, Delivery(feed.file_name, content, day))
-        assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
+        if day != DAYS[0] and feed.is_keyed and variant == "rows_deleted":
+            assert (answer.exit_code, answer.batch["status"]) == (1, "held"), answer.message
+            pipeline.release(answer.batch["batch_id"], "the publisher confirmed it", "a test")
+        else:
+            assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
         (now,) = query("select clock_timestamp() as instant")
         came.append(
             (answer.batch["batch_id"], datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC), now["instant"])
@@ -49,8 +57,12 @@ def test_restated(variant: str, feed: Feed, platform: Platform) -> None:
         assert platform.raw_rows(feed, batch_id) == feed.raw_rows(content)
     assert platform.picture().raw == earlier.raw
 
-    # the change itself: how many figures (rows by month and place) of the version before are no longer so
+    # the change itself: how many figures (rows by month and place) of the version before are no longer so; a boundary
+    # is no figure
+    if feed is GEOGRAPHY:
+        return
     for batch_id, _, _ in came[1:]:
         measures = query("select measure, value from ops.batch_measure where batch_id = %s", batch_id)
         found = {row["measure"]: row["value"] for row in measures}
-        assert 0 <= found["cells_unchanged"] < found["cells_compared"]
+        is_changed = not (feed.is_keyed and variant == "rows_added")
+        assert 0 <= found["cells_unchanged"] <= found["cells_compared"] - is_changed

@@ -8,12 +8,13 @@ import zipfile
 import pytest
 from vru.sandbox import SandboxServer
 
-from tests.faults.cases import REPEATS
 from tests.faults.changes import cut_mid_row
-from tests.faults.feeds import FEEDS, STREET, ArchivePartner, Delivery, Feed, zipped
+from tests.faults.feeds import FEEDS, STOP_SEARCH, STREET, ArchivePartner, Delivery, Feed, Partner, zipped
+from tests.faults.json_changes import cut_mid_feature
 from tests.faults.platform import Answer, Platform, current
+from tests.faults.table.repeated import REPEATS
 
-EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.label)
 DAYS = ("2022-11-01", "2022-11-02", "2022-11-03", "2022-11-04")
 
 
@@ -27,10 +28,15 @@ def changed(feed: Feed) -> bytes:
     return feed.restated(feed, feed.clean, "values_changed")
 
 
-def current_batches(feed: Feed) -> set[int]:
-    """What the months of the file are read from."""
-    month = "2022-08-01" if feed is STREET else "2019-01-01"
-    return {row["batch_id"] for row in current() if row["feed"] == feed.name and str(row["unit_start"]) >= month}
+def partner_of(feed: Feed, sandbox: SandboxServer) -> Partner:
+    """Who serves the feed."""
+    assert feed.partner is not None
+    return feed.partner(sandbox)
+
+
+def current_batches(platform: Platform) -> set[int]:
+    """What is read from files that came in this test."""
+    return {row["batch_id"] for row in current() if row["batch_id"] > platform.marks["batch"]}
 
 
 def assert_nothing_new(answer: Answer, *, deliveries: int) -> None:
@@ -41,33 +47,34 @@ def assert_nothing_new(answer: Answer, *, deliveries: int) -> None:
 @EACH
 def test_bi29_same_name(feed: Feed, platform: Platform) -> None:
     first = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
     again = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
     assert_nothing_new(again, deliveries=0)
     assert [attempt["outcome"] for attempt in again.attempts] == ["unchanged"]
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_same_name__dated(feed: Feed, platform: Platform) -> None:
     first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
     assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0])), deliveries=0)
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_same_name__http(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
-    partner = feed.partner(sandbox)
+    partner = partner_of(feed, sandbox)
     partner.serves(feed.clean)
     first = platform.fetch(feed, sandbox.url)
     assert_nothing_new(platform.fetch(feed, sandbox.url), deliveries=0)
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_same_name__rejected(feed: Feed, platform: Platform) -> None:
     """A file that was refused stays refused, is still complained of, and is not parsed again."""
-    bad = Delivery(feed.file_name, cut_mid_row(feed, feed.clean), DAYS[0])
+    cut = cut_mid_row if feed.shape == "text" else cut_mid_feature
+    bad = Delivery(feed.file_name, cut(feed, feed.clean), DAYS[0])
     first, again = platform.deliver(feed, bad), platform.deliver(feed, bad)
     assert (first.batch["status"], first.exit_code, again.exit_code, again.batches) == ("rejected", 1, 1, [])
     assert again.message == first.message
@@ -78,13 +85,13 @@ def test_bi29_renamed(feed: Feed, platform: Platform) -> None:
     first = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
     for name in feed.renamed:
         assert_nothing_new(platform.deliver(feed, Delivery(name, feed.clean)), deliveries=0)
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     """Packed in another way: another archive, or a compressed answer, with the same file in it."""
-    partner = feed.partner(sandbox)
+    partner = partner_of(feed, sandbox)
     partner.serves(feed.clean, is_sealed=False)
     first = platform.fetch(feed, sandbox.url)
     assert first.batch["status"] == "admitted"
@@ -101,17 +108,19 @@ def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServe
     asked = partner.tries
     assert_nothing_new(platform.fetch(feed, sandbox.url), deliveries=0)
     assert partner.tries == asked + 1
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-def test_bi29_recompressed__by_hand(platform: Platform) -> None:
+@pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.label)
+def test_bi29_recompressed__by_hand(feed: Feed, platform: Platform) -> None:
     """An archive put into a folder, then packed anew, then the file alone."""
-    first = platform.deliver(STREET, Delivery("2022-08.zip", zipped(ArchivePartner.member, STREET.clean), DAYS[0]))
+    member = f"2022-08/{feed.file_name}"
+    first = platform.deliver(feed, Delivery("2022-08.zip", zipped(member, feed.clean), DAYS[0]))
     assert first.batch["status"] == "admitted"
-    stored = zipped(ArchivePartner.member, STREET.clean, compression=zipfile.ZIP_STORED)
-    assert_nothing_new(platform.deliver(STREET, Delivery("again.zip", stored, DAYS[0])), deliveries=0)
-    assert_nothing_new(platform.deliver(STREET, Delivery(STREET.file_name, STREET.clean, DAYS[0])), deliveries=0)
-    assert current_batches(STREET) == {first.batch["batch_id"]}
+    stored = zipped(member, feed.clean, compression=zipfile.ZIP_STORED)
+    assert_nothing_new(platform.deliver(feed, Delivery("again.zip", stored, DAYS[0])), deliveries=0)
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0])), deliveries=0)
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
@@ -120,7 +129,7 @@ def test_bi29_next_day(feed: Feed, platform: Platform) -> None:
     next_day = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[1]))
     assert_nothing_new(next_day, deliveries=1)
     assert str(next_day.deliveries[0]["vintage_at"].date()) == DAYS[1]
-    assert current_batches(feed) == {first.batch["batch_id"]}
+    assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
@@ -129,11 +138,11 @@ def test_bi29_older_after_newer(feed: Feed, platform: Platform) -> None:
     b = platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[1]))
     a = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
     assert (b.batch["status"], a.batch["status"]) == ("admitted", "admitted")
-    assert current_batches(feed) == {b.batch["batch_id"]}
+    assert current_batches(platform) == {b.batch["batch_id"]}
     assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[2])), deliveries=1)
-    assert current_batches(feed) == {a.batch["batch_id"]}
+    assert current_batches(platform) == {a.batch["batch_id"]}
     assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[3])), deliveries=1)
-    assert current_batches(feed) == {b.batch["batch_id"]}
+    assert current_batches(platform) == {b.batch["batch_id"]}
 
 
 @EACH
@@ -141,6 +150,6 @@ def test_bi29_older_after_newer__undated(feed: Feed, platform: Platform) -> None
     """A, B, A as they come, none with a date, ends at A."""
     a = platform.deliver(feed, Delivery(feed.file_name, feed.clean))
     b = platform.deliver(feed, Delivery(feed.file_name, changed(feed)))
-    assert current_batches(feed) == {b.batch["batch_id"]}
+    assert current_batches(platform) == {b.batch["batch_id"]}
     assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean)), deliveries=1)
-    assert current_batches(feed) == {a.batch["batch_id"]}
+    assert current_batches(platform) == {a.batch["batch_id"]}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +65,27 @@ def test_the_sandbox_runs_while_it_is_needed_and_ends_with_it(fresh: Path) -> No
             assert again == url, "a second one uses the first"
     with pytest.raises(ProfileError, match="does not run"):
         profile.source()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_sandbox_ends_with_a_command_that_is_killed(fresh: Path) -> None:
+    program = (
+        "import time\nfrom vru import profile\nprofile.bind('sandbox')\n"
+        "with profile.sandbox_running() as url:\n    print(url, flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        port = int(command.stdout.readline().decode().strip().rpartition(":")[2])
+        assert listens(port)
+        command.kill()
+    deadline = time.monotonic() + 30
+    while listens(port):
+        assert time.monotonic() < deadline
+    assert not list((fresh / "home" / "run").glob("*"))
 
 
 def test_the_state_is_closed_to_others(fresh: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 
 from vru.commands.output import show
+from vru.reporting.spreadsheet import cell
 from vru.warehouse.connections import psql_command
 from vru.warehouse.engine import raw_connection
 
@@ -25,9 +26,9 @@ def query(text: str, *, as_csv: bool) -> str | None:
             header = [column.name for column in cursor.description]
             if as_csv:
                 writer = csv.writer(sys.stdout)
-                writer.writerow(header)
+                writer.writerow(map(cell, header))
                 while rows := cursor.fetchmany(5000):
-                    writer.writerows([_cell(value) for value in row] for row in rows)
+                    writer.writerows([cell(_spelt(value)) for value in row] for row in rows)
             else:
                 _table(header, cursor.fetchall())
     except psycopg2.Error as error:
@@ -43,7 +44,7 @@ def interactive() -> int:
     return subprocess.call(command, env=environment)
 
 
-def _cell(value: Any) -> Any:
+def _spelt(value: Any) -> Any:
     """PostgreSQL's own spelling of what Python spells differently."""
     if isinstance(value, bool):
         return "t" if value else "f"
@@ -52,7 +53,7 @@ def _cell(value: Any) -> Any:
 
 def _table(header: list[str], rows: list[tuple[Any, ...]]) -> None:
     show(
-        [dict(zip(header, map(_cell, row), strict=True)) for row in rows],
+        [dict(zip(header, map(_spelt, row), strict=True)) for row in rows],
         header,
         as_json=False,
         empty="(0 rows)",

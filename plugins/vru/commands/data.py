@@ -94,16 +94,18 @@ def release(
 ) -> None:
     """Admit a held batch, or let a withheld column count again."""
     from vru import pipeline
+    from vru.orchestration.events import emit_raw
 
-    pipeline.release(batch, reason, getpass.getuser(), column)
+    emit_raw(pipeline.release(batch, reason, getpass.getuser(), column))
     typer.echo(f"batch {batch}: {'column ' + column + ' counts again' if column else 'admitted'}; next: vru build")
 
 
 def withdraw(batch: Annotated[int, typer.Argument(help="Batch to take back.")], reason: Reason) -> None:
     """Take an admitted batch back; the next one in line becomes current."""
     from vru import pipeline
+    from vru.orchestration.events import emit_raw
 
-    pipeline.withdraw(batch, reason, getpass.getuser())
+    emit_raw(pipeline.withdraw(batch, reason, getpass.getuser()))
     typer.echo(f"batch {batch}: withdrawn; next: vru build")
 
 
@@ -113,10 +115,13 @@ def replay(
 ) -> None:
     """Parse landed bytes again under the present contract."""
     from vru import pipeline
+    from vru.orchestration.events import emit_raw
     from vru.warehouse.migrate import migrate
 
     migrate()
     done = pipeline.replay(feed, batch)
+    if done.admitted.batches:
+        emit_raw(feed)
     typer.echo(
         f"{feed}: {len(done.parsed.batches)} contents parsed again, {len(done.admitted.batches)} admitted"
         + ("" if done.parsed.batches else "; all are parsed under the present contract version")

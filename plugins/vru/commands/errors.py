@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 
+from vru.errors import printable
+
 DONE, FELL_SHORT, WRONG_USE, BROKE = 0, 1, 2, 3
 
 
@@ -31,4 +33,4 @@ def exit_code(error: Exception) -> int:
 
 def say(text: str) -> None:
     """One message to the terminal, apart from the command's own output."""
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.write("\n".join(map(printable, text.rstrip("\n").split("\n"))) + "\n")

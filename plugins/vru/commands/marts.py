@@ -60,7 +60,10 @@ def report(
 
 def sql(
     command: Annotated[str | None, typer.Option("-c", "--command", help="One query instead of a prompt.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", help="CSV with a header; text that begins with = + - @ or a tab gets a ' in front."),
+    ] = False,
 ) -> None:
     """SQL as the read-only analyst: a prompt, or one query."""
     from vru.commands.analyst import interactive, query

@@ -65,11 +65,14 @@ resources:
     cells: [month]
     cell_value: value_count
     checks:
-      - id: file_is_not_empty
-        type: expect_table_row_count_to_be_between
-        kwargs: {{min_value: 1}}
+      - id: manifest_rows_agree
+        type: delivery.manifest_rows
         severity: critical
-        reason: The file holds no row at all. Please export and send it again, or tell us that there is nothing.
+        reason: The file has not as many rows as announced with it. Some were lost or added; please send it again.
+      - id: file_is_whole
+        type: delivery.final_newline
+        severity: critical
+        reason: The file ends in the middle of a line and nothing proves that it is whole. Please send it again.
       - id: month_not_in_future
         type: expect_column_values_to_be_between
         column: month

@@ -9,13 +9,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from vru.errors import printable
+
 Row = dict[str, Any]
 
 
 def show(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, empty: str = "nothing to show") -> None:
     """Print rows: all columns as JSON, or the named ones as a table."""
     if as_json:
-        sys.stdout.write(json.dumps(list(rows), default=_plain, ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(list(rows), default=_plain, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n".join(map(printable, text.split("\n"))) + "\n")
         return
     if not rows:
         sys.stdout.write(empty + "\n")
@@ -23,7 +26,7 @@ def show(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, empty: s
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(emoji=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name.replace("_", " "), overflow="fold")
@@ -50,5 +53,5 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return escape(str(value))
+        value = ", ".join(map(str, value))
+    return escape(printable(str(value)))

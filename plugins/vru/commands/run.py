@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,8 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("ingest")(ingest)
     app.command("up")(up)
+    words = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    app.command("airflow", context_settings=words, add_help_option=False)(airflow)
     app.command("doctor")(doctor)
 
 
@@ -26,30 +30,32 @@ def run(
     profile: Annotated[str | None, typer.Option(help="sandbox, files or live; kept for the state folder.")] = None,
     inbox: Annotated[Path | None, typer.Option(help="Folder of deliveries, one sub-folder per feed.")] = None,
     since: Annotated[str | None, typer.Option(help="First month to fetch, YYYY-MM.")] = None,
+    feed: Annotated[list[str] | None, typer.Option(help="Ingest only this feed; may be given several times.")] = None,
 ) -> None:
     """Ingest every feed, build the marts, write the report: once, through Airflow."""
     from vru import clock
     from vru.commands import summary
     from vru.commands.progress import steps
-    from vru.contracts import load_contracts
+    from vru.contracts import load_contract, load_contracts
     from vru.profile import bind, sandbox_running, source
 
     if since:
         clock.month(since)
+    known = list(load_contracts())
+    feeds = sorted({load_contract(name).feed for name in feed}) if feed else known
     started = time.monotonic()
     chosen = bind(profile, inbox)
-    contracts = load_contracts()
     _prepare()
     from vru.orchestration.headless import migrate_airflow, run_dags
 
     migrate_airflow()
-    skipped = _folders_without_feed(source_inbox(chosen), list(contracts))
+    skipped = _folders_without_feed(source_inbox(chosen), known)
     if skipped:
         say(f"skipped, no such feed: {', '.join(skipped)}")
     before = summary.batch_count()
     with sandbox_running():
         source()
-        outcomes = run_dags(list(contracts), {"since": since} if since else {}, steps)
+        outcomes = run_dags(feeds, {"since": since} if since else {}, steps)
     summary.show(outcomes, before, time.monotonic() - started)
     if any(o.is_broken for o in outcomes):
         raise typer.Exit(BROKE)
@@ -66,6 +72,7 @@ def ingest(
     from vru import clock, pipeline
     from vru.commands.progress import downloads
     from vru.contracts import load_contract
+    from vru.orchestration.events import emit_raw
     from vru.profile import Source, bind, sandbox_running, source
 
     load_contract(feed)
@@ -73,11 +80,16 @@ def ingest(
         raise ValueError(f"{file}: no such file")
     profile = bind(None, None, has_file=file is not None)
     _prepare()
+    started = clock.now()
     options: dict[str, Any] = {"file": file, "period": clock.month(period) if period else None}
     with sandbox_running():
         given = Source(profile) if file is not None else source()
         with downloads() as progress:
             done = pipeline.ingest(feed, given, **options, progress=progress)
+    if done.admitted.batches or pipeline.has_news(feed, started):
+        emit_raw(feed)
+    for line in done.fetched.lacking:
+        say(line)
     admitted = len(done.admitted.batches)
     typer.echo(
         f"{feed}: {len(done.fetched.new)} new deliveries, {len(done.parsed.batches)} parsed, {admitted} admitted"
@@ -94,6 +106,14 @@ def up() -> None:
     bind(None)
     _prepare()
     serve()
+
+
+def airflow(context: typer.Context) -> None:
+    """Airflow's own command line on this state folder, as in: vru airflow backfill create --help."""
+    from vru.orchestration import environment
+
+    environment.apply()
+    os.execv(sys.executable, [sys.executable, "-m", "airflow", *context.args])  # noqa: S606 - a list of the user's own
 
 
 def doctor() -> None:

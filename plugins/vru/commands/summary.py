@@ -29,6 +29,10 @@ FEEDS = """
     from ops.feed f left join ops.batch b using (feed)
     group by f.feed order by f.feed
 """
+UNAVAILABLE = """
+    select feed || ': ' || reason from ops.attempt
+    where reason like 'unavailable: %' and started_at > now() - make_interval(secs => :seconds) order by attempt_id
+"""
 
 
 def batch_count() -> int:
@@ -44,11 +48,14 @@ def show(outcomes: list[DagOutcome], before: int, seconds: float) -> None:
         report = connection.execute(
             text("select file_name from ops.report order by report_id desc limit 1")
         ).scalar_one_or_none()
+        unavailable = connection.execute(text(UNAVAILABLE), {"seconds": seconds}).all()
+    for (line,) in unavailable:
+        say(str(line))
     for outcome in outcomes:
         for line in outcome.fell_short:
             say(line)
         if outcome.is_broken:
-            say(f"{outcome.dag_id}: task {', '.join(outcome.failed)} broke; its log says where")
+            say(f"{outcome.dag_id}: task {', '.join(outcome.failed)} broke; see {outcome.logs[0]}")
     typer.echo("")
     output.show(rows, list(rows[0]) if rows else [], as_json=False)
     made = batch_count() - before

@@ -1,11 +1,13 @@
 """The content-addressed store of received bytes, in a local folder or any other place that fsspec knows.
 
 Layout under the root: ``ab/cd/<sha256>`` for contents, ``tmp/`` for what is still being received. A content
-is put in its place by one rename, so a file under its sha256 is always complete and never changes.
+is put in its place by one rename, so a file under its sha256 is always complete and never changes. On a local disk
+whoever receives holds the file locked until it ends, however it ends, so what nobody will finish is known at once.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -93,7 +95,8 @@ class Landing:
     def remove_stale(self, older_than_seconds: float) -> int:
         """Remove what killed processes left half received; returns how many files.
 
-        Give more seconds than a live download may go without writing, so that none loses its file.
+        On a local disk that is what nobody holds locked. Elsewhere only age tells: give more seconds than a live
+        download may go without writing, so that none loses its file.
         """
         folder = f"{self._root}/{PARTIAL}"
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
@@ -103,6 +106,9 @@ class Landing:
         for path in self._filesystem.ls(folder, detail=False):
             # another process may finish or remove the same file at this moment
             with suppress(FileNotFoundError):
+                if self._is_local:
+                    removed += _remove_if_free(Path(path))
+                    continue
                 modified = self._filesystem.modified(path)
                 if (modified if modified.tzinfo else modified.replace(tzinfo=UTC)) <= limit:
                     self._filesystem.rm_file(path)
@@ -131,15 +137,17 @@ class Landing:
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             _sync_folder(folder.parent)
 
-    def _begin(self) -> tuple[str, Any]:
-        """Path and open file of a new temporary file."""
+    def _begin(self) -> tuple[str, Any, int | None]:
+        """Path and open file of a new temporary file, and the descriptor that holds it locked on a local disk."""
         folder = f"{self._root}/{PARTIAL}"
         self._make_folder(folder)
-        path = f"{folder}/{uuid.uuid4().hex}.part"
-        file = self._filesystem.open(path, "wb")
-        if self._is_local:
-            Path(path).chmod(WRITING_MODE)
-        return path, file
+        while True:
+            path = f"{folder}/{uuid.uuid4().hex}.part"
+            lock = _create_locked(path) if self._is_local else None
+            # before it was locked, another process may have taken it for what a killed one left
+            if lock is None or os.path.exists(path):
+                return path, self._filesystem.open(path, "wb"), lock
+            os.close(lock)
 
     def _place(self, temporary: str, landed: Landed) -> None:
         """Give a finished file its name; what stands there already (and is whole) stays."""
@@ -168,10 +176,11 @@ class Receiver:
         self._size = 0
         self._path = ""
         self._file: Any = None
+        self._lock: int | None = None
 
     def __enter__(self) -> Self:
         """Open the temporary file. Raises OSError if the disk refuses."""
-        self._path, self._file = self._landing._begin()
+        self._path, self._file, self._lock = self._landing._begin()
         return self
 
     def write(self, data: bytes) -> None:
@@ -197,12 +206,32 @@ class Receiver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._path:
-            return
-        # closing writes what is buffered, which fails once more on a full disk; the file goes either way
-        with suppress(OSError):
-            self._file.close()
-        self._landing._discard(self._path)
+        if self._path:
+            # closing writes what is buffered, which fails once more on a full disk; the file goes either way
+            with suppress(OSError):
+                self._file.close()
+            self._landing._discard(self._path)
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _create_locked(path: str) -> int:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, WRITING_MODE)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _remove_if_free(path: Path) -> bool:
+    """Remove a temporary file unless its receiver lives. Raises FileNotFoundError if it is gone."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from vru.orchestration import environment
+from vru.orchestration import dead_runs, environment
 from vru.orchestration.steps import FELL_SHORT
 from vru.settings import private_dir, settings
 
@@ -26,6 +26,8 @@ class DagOutcome:
     failed: list[str] = field(default_factory=list)
     fell_short: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    logs: list[Path] = field(default_factory=list)
+    """Logs of the failed tasks."""
 
     @property
     def is_broken(self) -> bool:
@@ -55,17 +57,20 @@ Watcher = Callable[[TextIO, int], AbstractContextManager[Callable[[str], None]]]
 def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[DagOutcome]:
     """Ingest every feed, build, report; each DAG once, whatever the one before it ended in.
 
-    Airflow's own words go to `logs/airflow-run.log`.
+    Each task's log goes where Airflow's page looks for it, Airflow's own words to `logs/airflow-run.log`.
     """
     environment.apply()
+    os.environ["AIRFLOW__LOGGING__JSON_LOGS"] = "True"  # the form in which Airflow's page reads them
     dag_ids = [*(f"ingest__{feed}" for feed in feeds), "build_marts", "publish_reports"]
     log = private_dir(settings().logs_dir) / "airflow-run.log"
-    with _words_to(log) as terminal, watcher(terminal, len(dag_ids)) as on_start:
+    with _words_to(log) as terminal, dead_runs.failed_first(), watcher(terminal, len(dag_ids)) as on_start:
         return _run_dags(dag_ids, conf, on_start)
 
 
 def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str], None]) -> list[DagOutcome]:
     from airflow.dag_processing.dagbag import DagBag
+
+    from vru.orchestration import task_logs
 
     bag = DagBag(dag_folder=str(settings().dags_dir))
     if bag.import_errors:
@@ -78,7 +83,8 @@ def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str]
         # A test run would really wait for a retry. What Airflow's database knows of the DAG is unchanged.
         for task in dag.tasks:
             task.retries = 0
-        run = dag.test(run_conf=conf if dag_id.startswith("ingest__") else None)
+        with task_logs.kept():
+            run = dag.test(run_conf=conf if dag_id.startswith("ingest__") else None)
         outcome = _outcome(dag_id, run)
         outcome.seconds = time.monotonic() - started
         outcomes.append(outcome)
@@ -89,6 +95,8 @@ def _outcome(dag_id: str, run: Any) -> DagOutcome:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
+
+    from vru.orchestration import task_logs
 
     with create_session() as session:
         tasks = run.get_task_instances(session=session)
@@ -101,8 +109,15 @@ def _outcome(dag_id: str, run: Any) -> DagOutcome:
             )
             for line in XComModel.deserialize_value(value)
         ]
-    failed = sorted(t.task_id for t in tasks if t.state == "failed")
-    return DagOutcome(dag_id, str(run.state), failed, list(dict.fromkeys(lines)))
+    failed = sorted((t for t in tasks if t.state == "failed"), key=lambda t: str(t.task_id))
+    folder = Path(os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"])
+    return DagOutcome(
+        dag_id,
+        str(run.state),
+        [t.task_id for t in failed],
+        list(dict.fromkeys(lines)),
+        logs=[folder / task_logs.relative_path(t) for t in failed],
+    )
 
 
 @contextmanager

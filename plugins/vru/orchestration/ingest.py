@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -56,10 +56,16 @@ def ingest_dag(contract: Contract) -> DAG:
     def fetch() -> list[int]:
         """Ask the partner and keep the bytes; the deliveries met."""
         with task_errors():
+            from airflow.sdk.exceptions import AirflowSkipException
+
             from vru import pipeline
             from vru.profile import source
 
-            fetched = pipeline.fetch(feed, source(), **_asked(get_current_context()["params"]))
+            fetched = pipeline.fetch(feed, source(), **_asked(get_current_context()))
+            for line in fetched.lacking:
+                log.warning(line)
+            if not fetched.outcomes and fetched.lacking:
+                raise AirflowSkipException("; ".join(fetched.lacking))
             log.info(
                 "%s: %s; %d new of %d deliveries",
                 feed, ", ".join(f"{n} {o}" for o, n in sorted(fetched.outcomes.items())) or "nothing to ask",
@@ -98,7 +104,7 @@ def ingest_dag(contract: Contract) -> DAG:
             from vru import pipeline
 
             outcome = pipeline.admit(feed)
-            if not outcome.batches:
+            if not outcome.batches and not _has_news(feed):
                 raise AirflowSkipException(f"{feed}: nothing new")
             log.info("%s: %d batches admitted", feed, len(outcome.batches))
 
@@ -118,8 +124,26 @@ def _met() -> list[int]:
     return list(found or [])
 
 
-def _asked(params: Any) -> dict[str, Any]:
-    """The range that whoever started the run asked for."""
-    from vru.clock import month
+def _has_news(feed: str) -> bool:
+    """Whether something was stated anew in this run: a content that counts already may have become current again.
 
-    return {name: month(params[name]) for name in ("since", "period") if params.get(name)}
+    Of the past, which is what a backfill asks for, nothing becomes current so.
+    """
+    from vru import pipeline
+
+    run = get_current_context()["dag_run"]
+    return run.run_type != "backfill" and pipeline.has_news(feed, run.start_date or run.run_after)
+
+
+def _asked(context: Any) -> dict[str, Any]:
+    """The range that whoever started the run asked for; a run of a backfill is for the months of its data interval."""
+    from vru.clock import LONDON, month
+
+    params, run = context["params"], context["dag_run"]
+    asked = {name: month(params[name]) for name in ("since", "period") if params.get(name)}
+    if asked or run.run_type != "backfill":
+        return asked
+    # the interval of a cron schedule is one instant; of any other, the end is no part of it
+    first = run.data_interval_start.astimezone(LONDON).date()
+    last = (run.data_interval_end - timedelta(microseconds=1)).astimezone(LONDON).date()
+    return {"since": first.replace(day=1), "until": max(first, last).replace(day=1)}

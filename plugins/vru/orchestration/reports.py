@@ -10,10 +10,13 @@ from vru.orchestration.steps import default_args, log, task_errors
 DOC = """\
 ### Publish the reports
 
-Writes the quality report of the newest month from the marts in use, after disclosure control; and the Data Docs of
-the newest checks, which are for the engineer and stay in the state folder.
+Writes the quality report of the newest month from the marts in use, after disclosure control, and mails it to the
+approved recipients, each report once; and the Data Docs of the newest checks, which are for the engineer and stay in
+the state folder.
 
-**When red.** Nothing was published. The last line says which figure or table was refused; then: `vru report quality`.
+**When red.** `quality` red: nothing was published. The last line says which figure or table was refused; then:
+`vru report quality`. `mail` red: the last line says whether a recipient is not approved (nobody was mailed), the mail
+server said no (it is asked again), or a mail was cut off (nobody knows whether it left: `vru mails`).
 """
 
 
@@ -55,6 +58,23 @@ def reports_dag() -> DAG:
 
             log.info("Data Docs: %s", write())
 
-    quality()
+    @task(dag=dag)
+    def mail(file_name: str) -> None:
+        """Mail the report to whoever has not had it; skipped where nobody is to receive reports."""
+        with task_errors():
+            from airflow.sdk.exceptions import AirflowSkipException
+
+            from vru.orchestration.mail import send_report
+            from vru.reporting.recipients import recipients
+            from vru.settings import settings
+
+            to = recipients(settings().report_to, settings().approved_recipients_file)
+            if not to:
+                raise AirflowSkipException("VRU_REPORT_TO names nobody; nothing is mailed")
+            log.info(
+                "%s: mailed to %d of %d recipients; the others had it", file_name, send_report(file_name, to), len(to)
+            )
+
+    mail(quality())  # type: ignore[arg-type]
     data_docs()
     return dag

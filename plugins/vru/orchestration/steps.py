@@ -43,6 +43,8 @@ def task_errors() -> Iterator[None]:
             log.error(line)
         raise AirflowFailException(str(error)) from None
     except (SourceError, OperationalError, InterfaceError) as error:
+        if isinstance(error, SourceError) and not error.is_retryable:
+            raise AirflowFailException(str(error)) from None
         raise AirflowException(str(error)) from error
     except AirflowException:
         raise

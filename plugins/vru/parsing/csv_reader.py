@@ -20,6 +20,8 @@ MAX_HEADER_BYTES = 64 << 10
 MAX_COLUMNS = 2_000
 MAX_WAITING = 10_000
 PREAMBLE_LINES = 20
+MIN_WIDTH_OF_OTHER = 3  # a note with one semicolon in it is no record of two cells
+DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 
 csv.field_size_limit(MAX_RECORD_BYTES)  # the limits that count are those of csv_structure
 
@@ -157,16 +159,19 @@ def _header(head: bytes, delimiter: str) -> tuple[list[str], int, int]:
         raise Unreadable(
             "too_many_columns", f"the header has {len(headers)} columns; at most {MAX_COLUMNS} are read", line=1
         )
-    if len(headers) == 1 and (found := [d for d in ";\t|," if d != delimiter and d in text]):
-        names = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
-        raise Unreadable(
-            "wrong_delimiter",
-            f"the header is parted by a {names[found[0]]}, not by the delimiter of the contract; ask the partner for "
-            "the agreed form",
-            line=1,
-        )
+    if len(headers) == 1 and (found := [d for d in DELIMITERS if d != delimiter and d in text]):
+        raise _wrong_delimiter("the header", found[0], 1)
     used = end + 1 if end >= 0 else len(head)
     return headers, used, head.count(b"\n", 0, used)
+
+
+def _wrong_delimiter(what: str, found: str, line: int) -> Unreadable:
+    return Unreadable(
+        "wrong_delimiter",
+        f"{what} is parted by a {DELIMITERS[found]}, not by the delimiter of the contract; ask the partner for the "
+        "agreed form",
+        line=line,
+    )
 
 
 def _cells(record: str, delimiter: str) -> list[str] | None:
@@ -336,6 +341,8 @@ class _Reader:
             # what stands beyond the last column; left out where the file has columns that may not be stored
             record |= {f"cell_{p + 1}": cells[p] for p in range(self._columns.width, len(cells))}
         found, width = int(block.cells[i]), self._columns.width
+        if found < width:
+            self._refuse_other_delimiter(text, line)
         if block.starts[i] == block.ends[i]:
             return Reject(line, "", "blank_row", "a blank line stands between records", {})
         if block.is_control[i]:
@@ -345,6 +352,13 @@ class _Reader:
         if self._columns.unknown:
             record = {}  # cells have moved, so one that may not be stored may stand under a known name
         return Reject(line, "", code, f"the record has {found} cells, the header {width}", record)
+
+    def _refuse_other_delimiter(self, text: str, line: int) -> None:
+        """Raise Unreadable if a short record is one of full width in another delimiter: the file is of two forms."""
+        width = self._columns.width
+        for other in DELIMITERS:
+            if other != self._delimiter and len(_cells(text, other) or ()) == width >= MIN_WIDTH_OF_OTHER:
+                raise _wrong_delimiter("a record", other, line)
 
     def _column_with_control(self, cells: list[str]) -> str:
         """The first contract column in which a control character stands."""

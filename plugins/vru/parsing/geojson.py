@@ -12,11 +12,11 @@ import polars as pl
 
 from vru.contracts.model import Contract, Resource
 from vru.parsing.content import RECORD_SEPARATOR, UTF8_BOM, refuse_other_types
-from vru.parsing.csv_reader import has_control
-from vru.parsing.csv_structure import Source, read_exactly
+from vru.parsing.csv_reader import MAX_COLUMNS, MAX_HEADER_BYTES, has_control
+from vru.parsing.csv_structure import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
 from vru.parsing.header import HeaderMap, match_header
 from vru.parsing.model import Reject, Unreadable
-from vru.parsing.reading import Cells, Reading
+from vru.parsing.reading import Cells, Reading, unknown_column
 
 GEOMETRY = "geometry"
 MAX_PAGE_BYTES = 64 << 20
@@ -56,13 +56,8 @@ def read_geojson(contract: Contract, resource: Resource, stream: Source, *, file
         raise Unreadable(
             "no_rows", "the collection has no features; fetch it again, and ask the partner if it stays so"
         )
-    wants_geometry = any(c.name == GEOMETRY for c in resource.columns)
-    headers = list(dict.fromkeys(name for feature in first for name in feature.cells if name != GEOMETRY))
-    if wants_geometry:
-        headers.append(GEOMETRY)
-    columns = match_header(resource, headers)
-    if columns.index_position is not None:
-        raise Unreadable("blank_header", "a property has no name; ask the partner to name it")
+    headers: list[str] = []
+    columns = _match(resource, headers, first)
     warnings: list[str] = []
     return Reading(
         contract,
@@ -71,11 +66,36 @@ def read_geojson(contract: Contract, resource: Resource, stream: Source, *, file
         file_name=file_name,
         headers=headers,
         columns=columns,
-        source=_chunks(resource, headers, columns, first, pages, chunk_rows),
+        source=_chunks(resource, headers, columns, first, pages, chunk_rows, warnings),
         has_final_newline=lambda: True,
         allow_empty=False,
         warnings=warnings,
     )
+
+
+def _match(resource: Resource, headers: list[str], page: list[_Feature]) -> HeaderMap:
+    """The columns that stand in what was read so far; `headers` grows by the properties that no earlier page has.
+
+    Raises Unreadable as `match_header` does, and for names beyond what is read.
+    """
+    known = {*headers} if any(c.name == GEOMETRY for c in resource.columns) else {*headers, GEOMETRY}
+    headers += dict.fromkeys(name for feature in page for name in feature.cells if name not in known)
+    if len(headers) > MAX_COLUMNS:
+        raise Unreadable(
+            "too_many_columns",
+            f"the features have {len(headers)} properties; at most {MAX_COLUMNS} are read",
+            line=page[0].ordinal,
+        )
+    if sum(map(len, headers)) > MAX_HEADER_BYTES:
+        raise Unreadable(
+            "header_too_long",
+            f"the names of the properties are longer than {MAX_HEADER_BYTES >> 10} KiB",
+            line=page[0].ordinal,
+        )
+    columns = match_header(resource, headers)
+    if columns.index_position is not None:
+        raise Unreadable("blank_header", "a property has no name; ask the partner to name it")
+    return columns
 
 
 def _chunks(
@@ -85,19 +105,25 @@ def _chunks(
     first: list[_Feature],
     pages: Iterator[list[_Feature]],
     chunk_rows: int,
+    warnings: list[str],
 ) -> Iterator[Cells]:
     json_columns = {c.name for c in resource.columns if c.type == "json"}
-    names = {column: headers[positions[0]] for column, positions in columns.positions.items() if len(positions) == 1}
-    joined = {column: [headers[p] for p in at] for column, at in columns.positions.items() if len(at) > 1}
 
     def cells_of(feature: _Feature) -> dict[str, str | None]:
-        out = {column: _text(feature.cells.get(name), column in json_columns) for column, name in names.items()}
-        for column, parts in joined.items():
-            out[column] = " ".join((_text(feature.cells.get(part), False) or "").strip() for part in parts)
+        out: dict[str, str | None] = {}
+        for column, at in columns.positions.items():
+            is_json = column in json_columns
+            parts = [_text(feature.cells.get(headers[p]), is_json) for p in at]
+            out[column] = parts[0] if len(parts) == 1 else " ".join((part or "").strip() for part in parts)
+            _refuse_long(out[column], is_json, feature.ordinal)
         return out
 
     page: list[_Feature] | None = first
     while page is not None:
+        if page is not first and page:
+            before = columns.unknown
+            columns = _match(resource, headers, page)
+            warnings += [unknown_column(name) for name in columns.unknown if name not in before]
         for start in range(0, len(page), chunk_rows):
             rows: list[tuple[int, dict[str, str | None]]] = []
             rejects: list[Reject] = []
@@ -123,6 +149,16 @@ def _chunks(
                 len(part),
             )
         page = next(pages, None)
+
+
+def _refuse_long(text: str | None, is_json: bool, ordinal: int) -> None:
+    limit = MAX_RECORD_BYTES if is_json else MAX_FIELD_BYTES
+    if text is not None and len(text) > limit:
+        raise Unreadable(
+            "cell_too_long",
+            f"a value is longer than {limit >> 20} MiB; ask the partner whether the file is whole",
+            line=ordinal,
+        )
 
 
 class _NestedError(Exception):
@@ -174,10 +210,9 @@ def _texts(stream: Source) -> Iterator[bytes]:
         more = read_exactly(stream, READ_BYTES)
         if is_first and more:
             refuse_other_types(more, "GeoJSON")
-            more = more.removeprefix(UTF8_BOM)
             is_first = False
         *whole, rest = (rest + more).split(RECORD_SEPARATOR)
-        yield from (text for text in whole if text.strip())
+        yield from (text for text in whole if text.removeprefix(UTF8_BOM).strip())
         if len(rest) > MAX_PAGE_BYTES:
             raise Unreadable(
                 "page_too_long", f"a page is longer than {MAX_PAGE_BYTES >> 20} MiB; ask for smaller pages"
@@ -192,7 +227,8 @@ def _texts(stream: Source) -> Iterator[bytes]:
 
 def _collection(raw: bytes) -> list[Any]:
     try:
-        content = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        # every page of an answer may have a byte-order mark of its own
+        content = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_without_twins, parse_constant=_no_constant)
     except UnicodeDecodeError:
         raise Unreadable("not_utf8", "the text is not UTF-8; ask the partner for UTF-8") from None
     except (ValueError, RecursionError):

@@ -145,7 +145,7 @@ def _skeleton(header: str) -> str:
 
 
 def _missing(missing: list[Column], unknown: tuple[str, ...], *, some_known: bool, line: int) -> Unreadable:
-    wanted = ", ".join(f"'{c.headers[0][0]}'" for c in missing)
+    wanted = ", ".join(" or ".join(f"'{' + '.join(way)}'" for way in c.headers) for c in missing)
     if not some_known:
         # then the first line may be data, so that it must not be quoted
         return Unreadable(

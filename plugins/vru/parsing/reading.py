@@ -65,7 +65,7 @@ class Reading:
         self.blank_cells = 0
         self.key_rejects = 0
         self.warnings = warnings
-        warnings += [f"unknown column '{name}' was left out" for name in columns.unknown]
+        warnings += [unknown_column(name) for name in columns.unknown]
         self._source = source
         self._final_newline = has_final_newline
         self._allow_empty = allow_empty
@@ -174,6 +174,11 @@ class Reading:
             self.warnings.append(f"{place} names no partition")
         else:
             self.warnings.append(f"{place} names {len(found)} partitions, but a file is of one")
+
+
+def unknown_column(name: str) -> str:
+    """The warning about a column that the contract does not know."""
+    return f"unknown column '{name}' was left out"
 
 
 def located(error: Unreadable, contract: Contract, file_name: str) -> Unreadable:

@@ -39,6 +39,10 @@ _FAULTS = {
     "text": ("unknown_value", "not among the values of the contract"),
 }
 
+#: Of a date, month or time that cannot be read because nobody can tell the day from the month.
+_EITHER = ("day_month_swap", "could be day and month, or month and day")
+_DAY_AND_MONTH = r"^([0-9]{1,2})[/. -]([0-9]{1,2})[/. -](?:[0-9]{4}|[0-9]{2})(?:$|[^0-9])"
+
 _BLANK = "blank, but the contract wants a value"
 _TRUTH = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
@@ -91,15 +95,16 @@ class Typer:
                 faults.append((column, "blank_not_allowed", _BLANK, kept.is_null()))
             if value.null_count() > kept.null_count():
                 bad = value.is_null() & kept.is_not_null()
-                code, words = _FAULTS[column.type]
                 if column.unmapped == "null_cell" and column.nullable:
-                    nulled += _nulled(column, code, words, lines, kept, bad)
+                    nulled += _nulled(column, *_FAULTS[column.type], lines, kept, bad)
                 else:
-                    faults.append((column, code, words, bad))
+                    faults += _unreadable(column, kept, bad)
         for column in self._derived:
             out[column.name] = month_in_london(out[str(column.month_of)]).alias(column.name)
-            if not column.nullable and out[column.name].null_count():
-                faults.append((column, "blank_not_allowed", _BLANK, out[column.name].is_null()))
+            said_of_time = _any([bad for other, *_, bad in faults if other.name == column.month_of], height)
+            missing = out[column.name].is_null() & ~said_of_time
+            if not column.nullable and missing.any():
+                faults.append((column, "blank_not_allowed", _BLANK, missing))
         frame = pl.DataFrame({name: out[name] for name in self._order})
         return self._without_rejected(frame, lines, cells, faults, nulled, blank)
 
@@ -145,6 +150,17 @@ def _any(masks: list[pl.Series], height: int) -> pl.Series:
     for mask in masks:
         found |= mask
     return found
+
+
+def _unreadable(column: Column, kept: pl.Series, bad: pl.Series) -> Iterator[tuple[Column, str, str, pl.Series]]:
+    """Why the bad cells of a column cannot be read, with the cells: by the type, or two readings of a day."""
+    if column.type in ("date", "month", "timestamp"):
+        parts = kept.str.strip_chars().str.extract_groups(_DAY_AND_MONTH)
+        first, second = (parts.struct.field(name).cast(pl.Int64) for name in ("1", "2"))
+        either = (bad & first.is_between(1, 12) & second.is_between(1, 12) & (first != second)).fill_null(False)
+        yield column, *_EITHER, either
+        bad = bad & ~either
+    yield column, *_FAULTS[column.type], bad
 
 
 def _nulled(

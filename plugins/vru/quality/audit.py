@@ -35,6 +35,7 @@ def audit(batch_id: int, *, today: date) -> Verdict:
         with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
             batch = load_batch(cursor, batch_id, today)
             if batch.status == "parsed" and not batch.is_audited:
+                cursor.execute("set local enable_nestloop = off")  # as for Great Expectations, in gate.py
                 _audit(cursor, batch)
             return stored_verdict(cursor, batch_id)
     finally:
@@ -71,14 +72,17 @@ def _audit(cursor: Cursor, batch: Batch) -> None:
     )
     counts = quarantine.failing_rows(cursor, batch, outcomes)
     lines = quarantine.move_out(cursor, batch, outcomes)
-    over = quarantine.over_tolerance(cursor, batch, lines)
-    bad_key = quarantine.bad_key(cursor, batch)
-    _write_results(cursor, batch, outcomes, counts, [found for found in (over, bad_key) if found])
+    of_rows = (
+        quarantine.over_tolerance(cursor, batch, lines),
+        quarantine.bad_key(cursor, batch),
+        quarantine.day_month_swap(cursor, batch),
+    )
+    holding = [found for found in of_rows if found]
+    _write_results(cursor, batch, outcomes, counts, holding)
     for check in batch.suite.checks:
         if not outcomes[check.id].is_success:
             withhold(cursor, batch.batch_id, check)
     # what is wrong with rows comes first: a check on the whole may fail only because they are gone
-    holding = [found for found in (over, bad_key) if found]
     holding += [
         FailedCheck(check.id, "critical", check.reason)
         for check in batch.suite.checks
@@ -109,8 +113,8 @@ def _write_results(
         for check in batch.suite.checks
     ]  # fmt: skip
     rows += [
-        (batch.batch_id, batch.suite_name, found.check_id, "quarantine", None, found.severity, found.reason, False,
-         batch.rows_parsed, found.unexpected_count, found.detail)
+        (batch.batch_id, batch.suite_name, found.check_id, quarantine.OF_ROWS, None, found.severity, found.reason,
+         False, batch.rows_parsed, found.unexpected_count, found.detail)
         for found in more
     ]  # fmt: skip
     execute_values(

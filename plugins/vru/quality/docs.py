@@ -27,7 +27,7 @@ _NEWEST = """
         order by c.check_id, c.check_result_id desc
     ) r
     union all
-    select c.suite || ' build ' || c.build_id, c.checked_at, c.*
+    select replace(c.suite, '/', ' ') || ' build ' || c.build_id, c.checked_at, c.*
     from ops.check_result c
     where c.build_id = (select max(build_id) from ops.check_result)
     order by 1, check_id
@@ -35,7 +35,10 @@ _NEWEST = """
 
 
 def data_docs() -> Path:
-    """Write the pages under the state folder and return the first one. They hold counts and reasons, never a value."""
+    """Write the pages under the state folder and return the first one. They hold counts and reasons, never a value.
+
+    Raises RuntimeError if Great Expectations left one out, which it only logs.
+    """
     from great_expectations.core.expectation_validation_result import (
         ExpectationSuiteValidationResult,
         ExpectationValidationResult,
@@ -61,7 +64,8 @@ def data_docs() -> Path:
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         },
     )
-    for name, rows in _by_subject().items():
+    subjects = _by_subject()
+    for name, rows in subjects.items():
         results = [
             ExpectationValidationResult(
                 success=row["is_success"],
@@ -95,6 +99,9 @@ def data_docs() -> Path:
         )
         context.validation_results_store.set(key, validation)
     context.build_data_docs(site_names=["checks"])
+    pages = len(list((folder / "validations").rglob("*.html")))
+    if pages != len(subjects):
+        raise RuntimeError(f"{folder}: {pages} pages were written for {len(subjects)} subjects; the log says why")
     return folder / "index.html"
 
 

@@ -245,7 +245,9 @@ def new_context() -> Any:
 def _batch(schema: str, table: str) -> Any:
     """The whole table as a batch; which of its rows are meant is said by each expectation."""
     # The schema stands in the URL: Great Expectations asks for it there, and finds the table through the search path.
-    address = url("checker").update_query_dict({"options": f"-csearch_path={schema}"})
+    # Statistics know nothing of a batch that was loaded a moment ago and take it for one row, so that comparing its
+    # rows with one another would be planned as a loop in a loop: hours for what a hash does in seconds.
+    address = url("checker").update_query_dict({"options": f"-csearch_path={schema} -cenable_nestloop=off"})
     text = address.render_as_string(hide_password=False)
     key = (os.getpid(), text, table)
     if key not in _batches:

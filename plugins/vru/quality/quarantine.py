@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 TOLERANCE = "quarantine_over_tolerance"
 BAD_KEY = "bad_value_in_key"
+DAY_MONTH_SWAP = "day_month_swap"
+"""As the parse calls it."""
+OF_ROWS = "quarantine"
+"""The type under which the ledger keeps that rows hold the whole batch."""
 REPEATED = "repeated_row_of_a_key"
 _REPEATED_REASON = "The same key with the same values stands in the file more than once; it is counted once."
 
@@ -132,6 +136,25 @@ def bad_key(cursor: Cursor, batch: Batch) -> FailedCheck | None:
         BAD_KEY,
         "critical",
         f"column {found['column_name']} is part of the key and has a bad value in {found['lines']} rows",
+        found["lines"],
+    )
+
+
+def day_month_swap(cursor: Cursor, batch: Batch) -> FailedCheck | None:
+    """Where one day and month may have changed places, others may have where nobody can see it."""
+    cursor.execute(
+        "select column_name, count(distinct line_number) as lines, min(line_number) as first_line from quarantine.row "
+        "where batch_id = %s and check_id = %s group by column_name order by 2 desc, 1 limit 1",
+        (batch.batch_id, DAY_MONTH_SWAP),
+    )
+    found: Any = cursor.fetchone()
+    if found is None:
+        return None
+    return FailedCheck(
+        DAY_MONTH_SWAP,
+        "critical",
+        f"column {found['column_name']} has a day and a month that nobody can tell apart in {found['lines']} rows "
+        f"(first on line {found['first_line']})",
         found["lines"],
     )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2.extras import RealDictCursor
 
-from vru.quality import vintages
+from vru.quality import stability, vintages
 from vru.quality.batch import load_batch
+from vru.quality.quarantine import OF_ROWS
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
 from vru.warehouse import admission
@@ -18,16 +19,15 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.batch import Batch
-    from vru.quality.suites import Check
 
 
 def recheck_later(batch_id: int) -> None:
     """Compare every later vintage of the partition again, now that this one stands (or no longer stands) before it.
 
-    A column may be withheld, or one that only such a check withheld be lifted. A batch that now fails is taken back
-    (a waiting one is held), one that was held only for what is now sound is admitted. What a person released,
-    lifted or withdrew stays as that person left it. Raises SuiteError, ContractError and QualityError, and writes
-    nothing then.
+    A column may be withheld, or one that only such a check withheld be lifted. A batch that now fails is held, also
+    where it counted until now, one that was held only for what is now sound is admitted, and its stability is measured
+    again. What a person released, lifted or withdrew stays as that person left it. Raises SuiteError, ContractError and
+    QualityError, and writes nothing then.
     """
     connection = raw_connection("loader", name="recheck")
     try:
@@ -89,16 +89,22 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     """Compare one batch again and decide about it anew; whether any comparison has another outcome now."""
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
     cursor.execute(
-        "select distinct on (check_id) check_id, is_success, severity, check_type, reason from ops.check_result "
+        "select distinct on (check_id) check_id, is_success, severity, check_type, reason, "
+        "min(check_result_id) over (partition by check_id) as place from ops.check_result "
         "where batch_id = %s order by check_id, check_result_id desc",
         (batch_id,),
     )
     results: list[Any] = cursor.fetchall()
     known: dict[str, Any] = {row["check_id"]: row for row in results}
-    compared = [check for check in batch.suite.checks if check.type.startswith("between_") and check.id in known]
+    compared = [check for check in batch.suite.checks if check.is_between and check.id in known]
+    stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
     changed = []
     for check in compared:
-        cursor.execute(vintages.statement(check, batch_id, batch.contract, batch.resource))
+        cursor.execute(
+            vintages.statement(
+                check, batch_id, batch.contract, batch.resource, has_rows_taken_out=batch.rows_quarantined > 0
+            )
+        )
         now: Any = cursor.fetchone()
         if now["is_success"] != known[check.id]["is_success"]:
             known[check.id] = {**known[check.id], "is_success": now["is_success"]}
@@ -116,34 +122,27 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
             lift(cursor, batch_id, check)
         else:
             withhold(cursor, batch_id, check)
-    _decide_again(cursor, batch, compared, known)
+    _decide_again(cursor, batch, known)
     return True
 
 
-def _decide_again(cursor: Cursor, batch: Batch, compared: list[Check], known: dict[str, Any]) -> None:
-    """Bring the status in line with the newest results, unless a person has decided about the batch."""
+def _decide_again(cursor: Cursor, batch: Batch, known: dict[str, Any]) -> None:
+    """Bring the status in line with the newest results, unless a person has decided about the batch.
+
+    What holds it is named in the order of its audit, so that the reason does not tell who came first.
+    """
     cursor.execute(
         "select 1 from ops.decision where batch_id = %s and decision in ('release', 'withdraw')", (batch.batch_id,)
     )
     if cursor.fetchone() is not None:
         return
-    failing = [
-        FailedCheck(check.id, "critical", check.reason)
-        for check in compared
-        if check.severity == "critical" and not known[check.id]["is_success"]
-    ]
-    settled = {c.id for c in compared} | {c.id for c in batch.suite.checks if c.level == "row"}
-    others = [
+    of_rows = {check.id for check in batch.suite.checks if check.level == "row"}
+    holding = [
         FailedCheck(name, "critical", row["reason"])
-        for name, row in known.items()
-        if not row["is_success"] and row["severity"] == "critical" and name not in settled
+        for name, row in sorted(known.items(), key=lambda item: (item[1]["check_type"] != OF_ROWS, item[1]["place"]))
+        if not row["is_success"] and row["severity"] == "critical" and name not in of_rows
     ]
-    if batch.status == "admitted" and failing:
-        admission.withdraw(cursor, batch.batch_id, one_line(failing))
-    elif batch.status in ("parsed", "held") and (failing or others):
-        cursor.execute(
-            "update ops.batch set status = 'held', reason = %s where batch_id = %s",
-            (one_line([*others, *failing]), batch.batch_id),
-        )
-    elif batch.status in ("held", "withdrawn") and not failing and not others:
+    if holding and batch.status in ("parsed", "admitted", "held"):
+        admission.hold(cursor, batch.batch_id, one_line(holding))
+    elif not holding and batch.status == "held":
         admission.admit(cursor, batch.batch_id)

@@ -19,7 +19,8 @@ def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resourc
     """Write the number of cells older than three months that the earlier sound vintage holds, and that are unchanged.
 
     A cell is a combination of the suite's `cells`, within the period that this batch states; its figure the number of
-    rows, or `cell_value`. Nothing is written where there is no earlier vintage.
+    rows, or `cell_value`. Both are 0 where there is no earlier vintage. What was measured before is kept, so that a
+    past score stays; nothing is written where it is the same.
     """
     if not suite.cells:
         return
@@ -35,7 +36,7 @@ def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resourc
     table = f"raw.{quoted(contract.raw_table(resource.name))}"
     cursor.execute(
         f"""
-        insert into ops.batch_measure (batch_id, measure, value)
+        insert into ops.batch_measure (batch_id, measure, value, measured_at)
         with
         b as (select *, ops.earlier_sound_batch(batch_id) as earlier from ops.batch_vintage where batch_id = %(batch)s),
         figure as (
@@ -48,12 +49,19 @@ def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resourc
         compared as (
             select count(*) as cells, count(*) filter (where before is not distinct from after) as unchanged
             from figure where before is not null and before <> 0
+        ),
+        known as (
+            select coalesce(sum(value) filter (where measure = 'cells_compared'), 0) as cells,
+                   coalesce(sum(value) filter (where measure = 'cells_unchanged'), 0) as unchanged
+            from (
+                select distinct on (measure) measure, value from ops.batch_measure
+                where batch_id = %(batch)s order by measure, measured_at desc
+            ) newest
         )
-        select %(batch)s, m.measure, m.value
+        select %(batch)s, m.measure, m.value, ops.stamp()
         from compared c
+        join known k on (k.cells, k.unchanged) <> (c.cells, c.unchanged)
         cross join lateral (values ('cells_compared', c.cells), ('cells_unchanged', c.unchanged)) as m (measure, value)
-        where c.cells > 0
-        on conflict (batch_id, measure) do update set value = excluded.value
         """,  # noqa: S608 # names of contracts and suites
         {"batch": batch_id},
     )

@@ -93,6 +93,11 @@ class Check(_Strict):
         return self.type.startswith(COMPARISON_PREFIXES)
 
     @property
+    def is_between(self) -> bool:
+        """Whether it compares with other vintages or periods, so that its verdict changes with what stands before."""
+        return self.type.startswith("between_")
+
+    @property
     def severity_name(self) -> Literal["critical", "warning", "withhold"]:
         """The severity as `ops.check_result` names it."""
         return "withhold" if isinstance(self.severity, Withhold) else self.severity

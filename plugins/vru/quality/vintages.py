@@ -34,19 +34,37 @@ class _Subject:
     contract: Contract
     resource: Resource
     column: str | None
+    has_rows_taken_out: bool
 
     @property
     def table(self) -> str:
-        return f"raw.{quoted(self.contract.raw_table(self.resource.name))}"
+        """Rows of the resource; of this batch also those that its audit took out, for it is judged as it came."""
+        raw = f"raw.{quoted(self.contract.raw_table(self.resource.name))}"
+        if not self.has_rows_taken_out:
+            return raw
+        return f"""(
+            select * from {raw}
+            union all
+            select r.*
+            from (
+                select distinct on (line_number) batch_id, record from quarantine.row
+                where batch_id = {self.batch_id:d} and stage = 'audit'
+            ) q
+            cross join lateral jsonb_populate_record(
+                null::{raw}, q.record || jsonb_build_object('batch_id', q.batch_id)
+            ) r
+        )"""
 
     def earlier(self, sound_column: str = "") -> str:
         return f"ops.earlier_sound_batch({self.batch_id:d}, {literal(sound_column)})"
 
 
-def statement(check: Check, batch_id: int, contract: Contract, resource: Resource) -> str:
+def statement(
+    check: Check, batch_id: int, contract: Contract, resource: Resource, *, has_rows_taken_out: bool = False
+) -> str:
     """SQL of a comparison: one row of `is_success boolean, observed numeric, remark text`."""
     comparison = COMPARISONS[check.type]
-    subject = _Subject(batch_id, contract, resource, check.column)
+    subject = _Subject(batch_id, contract, resource, check.column, has_rows_taken_out)
     sql = comparison.statement(subject, {**comparison.parameters, **check.kwargs})
     return f"select s.is_success, s.observed, s.remark from ({sql}) as s (is_success, observed, remark)"
 
@@ -88,8 +106,11 @@ def _manifest_rows(on: _Subject, _: Mapping[str, Any]) -> str:
 
 
 def _unmapped_cells(on: _Subject, given: Mapping[str, Any]) -> str:
+    """Holds up to `max_pct` of the rows, and above `up_to_pct`, where a stricter check takes over."""
     return f"""
-        select coalesce(max(c.pct), 0) <= {literal(given["max_pct"])}, coalesce(max(c.pct), 0),
+        select
+            coalesce(max(c.pct), 0) <= {literal(given["max_pct"])} or max(c.pct) > {literal(given["up_to_pct"])},
+            coalesce(max(c.pct), 0),
                coalesce('most in ' || (array_agg(c.column_name order by c.pct desc, c.column_name))[1], 'none')
         from (
             select q.column_name, round(100.0 * count(*) / nullif(max(b.rows_parsed), 0), 3) as pct
@@ -121,16 +142,29 @@ def _no_unit_missing(on: _Subject, given: Mapping[str, Any]) -> str:
 
 
 def _volume(on: _Subject, given: Mapping[str, Any]) -> str:
+    """Against each of the last sound vintages, so that small steps add up; what a person released begins anew."""
+    is_usual = f"p.pct > {literal(given['min_pct'])} and p.pct < {literal(given['max_pct'])}"
     return f"""
+        with recursive e (nth, batch_id) as (
+            select 1, {on.earlier()}
+            union all
+            select e.nth + 1, ops.earlier_sound_batch(e.batch_id, '') from e
+            where e.nth < {int(given["window"])} and e.batch_id is not null and not exists (
+                select 1 from ops.decision d where d.batch_id = e.batch_id and d.decision = 'release'
+            )
+        ),
+        p as (
+            select e.nth, c.batch_id, 100.0 * (o.rows_parsed - c.rows_parsed) / c.rows_parsed as pct
+            from e join ops.batch c on c.batch_id = e.batch_id join ops.batch o on o.batch_id = {on.batch_id:d}
+            where c.rows_parsed >= {literal(given["min_rows"])}
+        )
         select
-            coalesce(c.pct between {literal(given["min_pct"])} and {literal(given["max_pct"])}, true), c.pct,
-            coalesce(c.pct || ' % against batch ' || c.batch_id, 'no earlier vintage to compare with')
+            coalesce(w.is_usual, true), round(w.pct, 1),
+            coalesce(round(w.pct, 1) || ' % against batch ' || w.batch_id, 'no earlier vintage to compare with')
         from (select 1) as one
         left join lateral (
-            select e.batch_id, round(100.0 * (o.rows_parsed - e.rows_parsed) / e.rows_parsed, 1) as pct
-            from ops.batch e join ops.batch o on o.batch_id = {on.batch_id:d}
-            where e.batch_id = {on.earlier()} and e.rows_parsed >= {literal(given["min_rows"])}
-        ) c on true
+            select p.*, {is_usual} as is_usual from p order by ({is_usual}), p.nth limit 1
+        ) w on true
     """
 
 
@@ -211,12 +245,13 @@ def _period_volume(on: _Subject, given: Mapping[str, Any]) -> str:
             from ops.earlier_periods({on.batch_id:d}, {int(given["window"])}) h
         ),
         c as (
-            select round(100.0 * (b.rows_parsed - p.middle) / p.middle, 1) as pct, p.n
+            select 100.0 * (b.rows_parsed - p.middle) / p.middle as pct, p.n
             from p join ops.batch b on b.batch_id = {on.batch_id:d}
             where p.n >= {int(given["min_periods"])} and p.mean >= {literal(given["min_mean_rows"])} and p.middle > 0
         )
-        select coalesce(c.pct between {literal(given["min_pct"])} and {literal(given["max_pct"])}, true), c.pct,
-               coalesce(c.pct || ' % against the median of ' || c.n || ' earlier periods',
+        select coalesce(c.pct > {literal(given["min_pct"])} and c.pct < {literal(given["max_pct"])}, true),
+               round(c.pct, 1),
+               coalesce(round(c.pct, 1) || ' % against the median of ' || c.n || ' earlier periods',
                         'too little history to judge by')
         from (select 1) as one left join c on true
     """
@@ -245,12 +280,55 @@ def _area_vanished(on: _Subject, given: Mapping[str, Any]) -> str:
     """
 
 
+def _place_vanished(on: _Subject, given: Mapping[str, Any]) -> str:
+    """Squares of so many degrees: a force that names no areas still gives points."""
+    size = literal(given["degrees"])
+    square = f"round({quoted(on.column or '')} / {size}), round({quoted(given['beside'])} / {size})"
+    return f"""
+        with h as (select * from ops.earlier_periods({on.batch_id:d}, {int(given["window"])})),
+        m as (
+            select x, y
+            from (
+                select r.batch_id, {square}, count(*) from {on.table} r join h on h.batch_id = r.batch_id
+                where (select count(*) from h) >= {int(given["min_periods"])}
+                group by 1, 2, 3
+            ) before (batch_id, x, y, n)
+            where n >= {literal(given["min_rows"])}
+            group by x, y having count(*) = (select count(*) from h)
+            except
+            select {square} from {on.table} where batch_id = {on.batch_id:d}
+        )
+        select count(x) = 0, count(x)::numeric, count(x) || ' squares without a row' from m
+    """
+
+
+def _code_keeps_its_name(on: _Subject, given: Mapping[str, Any]) -> str:
+    """Within the batch, and against the vintage and the period before it."""
+    name = f"regexp_replace(btrim(r.{quoted(given['name'])}), {literal(given['strip'])}, '')"
+    return f"""
+        with h as (
+            select {on.batch_id:d} as batch_id union select {on.earlier()}
+            union select p.batch_id from ops.earlier_periods({on.batch_id:d}, 1) p
+        ),
+        m as (
+            select btrim(r.code)
+            from (
+                select distinct r.batch_id, r.{quoted(on.column or "")} as code, r.{quoted(given["name"])}
+                from {on.table} r join h on h.batch_id = r.batch_id
+            ) r
+            where r.code is not null
+            group by 1 having count(distinct {name}) > 1 and bool_or(r.batch_id = {on.batch_id:d})
+        )
+        select count(*) = 0, count(*)::numeric, count(*) || ' codes under more than one name' from m
+    """
+
+
 COMPARISONS: dict[str, Comparison] = {
     "delivery.final_newline": Comparison(_final_newline, {}),
     "delivery.manifest_rows": Comparison(_manifest_rows, {}),
-    "delivery.unmapped_cells": Comparison(_unmapped_cells, {"max_pct": 0}),
+    "delivery.unmapped_cells": Comparison(_unmapped_cells, {"max_pct": 0, "up_to_pct": 100}),
     "between_vintages.no_unit_missing": Comparison(_no_unit_missing, {"min_rows": 1}),
-    "between_vintages.volume": Comparison(_volume, {"min_pct": -60, "max_pct": 300, "min_rows": 50}),
+    "between_vintages.volume": Comparison(_volume, {"min_pct": -60, "max_pct": 300, "min_rows": 50, "window": 6}),
     "between_vintages.older_units_stable": Comparison(_older_units_stable, {"older_than_months": 24, "max_pct": 2}),
     "between_vintages.share_shift": Comparison(_share_shift, {}, needs_column=True),
     "between_vintages.no_value_vanished": Comparison(_no_value_vanished, {"min_rows": 20}, needs_column=True),
@@ -259,6 +337,14 @@ COMPARISONS: dict[str, Comparison] = {
     ),
     "between_periods.no_area_vanished": Comparison(
         _area_vanished, {"strip": "", "window": 3, "min_periods": 3, "min_mean_rows": 50}, needs_column=True
+    ),
+    "between_periods.no_place_vanished": Comparison(
+        _place_vanished,
+        {"beside": "", "degrees": 0.02, "window": 3, "min_periods": 3, "min_rows": 15},
+        needs_column=True,
+    ),
+    "between_periods.code_keeps_its_name": Comparison(
+        _code_keeps_its_name, {"name": "", "strip": ""}, needs_column=True
     ),
 }
 """Every comparison by its type in a suite."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import Json
 
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import publisher, rows
@@ -53,8 +55,18 @@ def write_quality_report(
         unfinished = path.with_suffix(".tmp")
         unfinished.write_bytes(page)
         unfinished.replace(path)
-        _note(connection, month, known_at, admitted_at, content.build_id, path.name, page)
+        summary = summarise(content, month=month, is_synthetic=profile == "sandbox")
+        _note(connection, month, known_at, admitted_at, content.build_id, path.name, page, summary)
     return path
+
+
+def summarise(content: Content, *, month: date, is_synthetic: bool) -> dict[str, Any]:
+    """What the report says in short, as its mail does: title, statements, and whether the data is synthetic."""
+    return {
+        "title": f"Data quality report, {words.month(month)}" + (" (synthetic data)" if is_synthetic else ""),
+        "is_synthetic": is_synthetic,
+        "statements": [asdict(statement) for statement in _statements(content)],
+    }
 
 
 def render(
@@ -99,7 +111,7 @@ def render(
         admitted_at=admitted_at,
         css=Markup(css),  # noqa: S704 (our own file)
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        statements=[words.what_changed(content), words.how_sure(content), words.whose_data(content)],
+        statements=_statements(content),
         parts=PARTS,
         words=words,
         troubles=words.troubles_of(content.troubles),
@@ -112,6 +124,10 @@ def render(
         sources=_sources(content),
         policy=load_policy(),
     )
+
+
+def _statements(content: Content) -> list[words.Statement]:
+    return [words.what_changed(content), words.how_sure(content), words.whose_data(content)]
 
 
 def _trend(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
@@ -163,20 +179,21 @@ def _note(
     build_id: int | None,
     file_name: str,
     page: bytes,
+    summary: Mapping[str, Any],
 ) -> None:
     """Add the report to the ledger, unless the newest one of its kind, month and instants is the same."""
     digest = hashlib.sha256(page).hexdigest()
     last = rows(
         connection,
-        "select sha256 from ops.report where kind = %s and month = %s and known_at is not distinct from %s "
+        "select sha256, summary from ops.report where kind = %s and month = %s and known_at is not distinct from %s "
         "and admitted_at is not distinct from %s order by report_id desc limit 1",
         (KIND, month, known_at, admitted_at),
     )
-    if last and last[0]["sha256"] == digest:
+    if last and (last[0]["sha256"], last[0]["summary"]) == (digest, summary):
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into ops.report (kind, month, known_at, admitted_at, build_id, file_name, sha256) "
-            "values (%s, %s, %s, %s, %s, %s, %s)",
-            (KIND, month, known_at, admitted_at, build_id, file_name, digest),
+            "insert into ops.report (kind, month, known_at, admitted_at, build_id, file_name, sha256, summary) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (KIND, month, known_at, admitted_at, build_id, file_name, digest, Json(summary)),
         )

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
@@ -20,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the synthetic partners on 127.0.0.1 until stopped")
     serve.add_argument("--port", type=int, default=0, help="0 takes any free port")
-    serve.add_argument("--ready-file", type=Path, help="the bound port is written here once listening")
+    serve.add_argument("--until-stdin-closes", action="store_true", help="stop when the one who started it ends")
     step = commands.add_parser("next", help="move the synthetic today one month")
     show = commands.add_parser("status", help="show today and what is late, restated or broken")
     for command in (serve, step, show):
@@ -28,15 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-    Path(name).replace(path)
-
-
-def _serve(state: Path, port: int, ready_file: Path | None) -> int:
+def _serve(state: Path, port: int, *, until_stdin_closes: bool) -> int:
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -51,12 +42,18 @@ def _serve(state: Path, port: int, ready_file: Path | None) -> int:
         return 3
     try:
         print(f"synthetic partners at {server.url}", flush=True)
-        if ready_file is not None:
-            _write_whole(ready_file, f"{server.port}\n")
+        if until_stdin_closes:
+            threading.Thread(target=_wait_for_stdin, args=(stopped,), daemon=True).start()
         stopped.wait()
     finally:
         server.stop()
     return 0
+
+
+def _wait_for_stdin(closed: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    closed.set()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     match asked.command:
         case "serve":
-            return _serve(asked.state, asked.port, asked.ready_file)
+            return _serve(asked.state, asked.port, until_stdin_closes=asked.until_stdin_closes)
         case "next":
             print(advance(asked.state).isoformat())
         case _:

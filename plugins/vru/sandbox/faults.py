@@ -11,8 +11,8 @@ from typing import Any
 KINDS = frozenset(
     {
         "html_200", "json_error_200", "status", "replace_body", "alter", "short_of_content_length",
-        "chunked_ended_early", "stall_after_headers", "stall_mid_body", "slow_headers", "slow_body",
-        "redirect_to", "redirect_loop", "drop",
+        "chunked_ended_early", "stall_after_headers", "stall_mid_body", "slow_headers", "trickled_headers",
+        "slow_body", "never_closes", "redirect_to", "redirect_loop", "drop",
     }
 )  # fmt: skip
 
@@ -29,6 +29,11 @@ class Fault:
     def number(self, name: str, default: float) -> float:
         """A numeric parameter."""
         return float(self.params.get(name, default))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that the answer bears besides its own."""
+        return dict(self.params.get("headers", {}))
 
     def alteration(self) -> Callable[[bytes], bytes]:
         """The function of an `alter` fault."""

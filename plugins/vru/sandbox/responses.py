@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -52,9 +53,9 @@ def not_found() -> Response:
     return Response(b"<html><body><h1>404 Not Found</h1></body></html>\n", HTML_TYPE, 404)
 
 
-def redirect(url: str) -> Response:
+def redirect(url: str, headers: Mapping[str, str] | None = None) -> Response:
     """302 to another address."""
-    return Response(b"", HTML_TYPE, 302, {"Location": url})
+    return Response(b"", HTML_TYPE, 302, {**(headers or {}), "Location": url})
 
 
 def html_page() -> Response:

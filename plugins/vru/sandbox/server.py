@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from vru.sandbox import arcgis, clock, datastore, nomis, police_site
@@ -37,6 +39,20 @@ PARTNERS: dict[str, Callable[[Request], Response]] = {
     nomis.HOST: nomis.respond,
     arcgis.HOST: arcgis.respond,
 }
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request and when it was answered, by a clock that only goes forward."""
+
+    method: str
+    target: str
+    """Path with its query."""
+    status: int
+    """0 for a dropped connection."""
+    headers: Mapping[str, str]
+    """Of the request; names in lower case."""
+    at: float
 
 
 def _parameters(text: str) -> dict[str, str]:
@@ -95,17 +111,20 @@ class _Handler(BaseHTTPRequestHandler):
         response = partner(request)
         return conditional(response, self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since"))
 
-    def _head(self, response: Response, length: int | None) -> None:
-        """Status line and headers; without a length the body is chunked."""
-        self.owner.note(self.command, self.path, response.status)
+    def _note(self, status: int) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.owner.note(Answered(self.command, self.path, status, headers, time.monotonic()))
+
+    def _head(self, response: Response, length: int | Literal["chunked"] | None) -> None:
+        """Status line and headers; without a length the end of the connection ends the body."""
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header(*LABEL_HEADER)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        if length is None:
+        if length == "chunked":
             self.send_header("Transfer-Encoding", "chunked")
-        elif response.status != 304:
+        elif length is not None and response.status != 304:
             self.send_header("Content-Length", str(length))
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -113,6 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _send(self, response: Response) -> None:
+        self._note(response.status)
+        self._write(response)
+
+    def _write(self, response: Response) -> None:
         self._head(response, len(response.body))
         if self.command != "HEAD" and response.status != 304:
             self.wfile.write(response.body)
@@ -123,18 +146,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(replaced)
             return
         if fault.kind == "slow_headers":
+            response = self._answer(form)
+            self._note(response.status)
             self.owner.pause(fault.number("seconds", 2))
-            self._send(self._answer(form))
+            self._write(response)
             return
         self.close_connection = True
         if fault.kind == "drop":
-            self.owner.note(self.command, self.path, 0)
+            self._note(0)
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         response = self._answer(form)
         if fault.kind == "alter":
             body = fault.alteration()(response.body)
-            self._send(Response(body, response.content_type, response.status, response.headers))
+            self._send(Response(body, response.content_type, response.status, response.headers | fault.headers))
             return
         self._send_part(fault, response)
 
@@ -147,13 +172,15 @@ class _Handler(BaseHTTPRequestHandler):
                 return json_response({"error": {"code": 500, "message": "Error performing query operation"}})
             case "status":
                 retry_after = fault.params.get("retry_after")
+                if callable(retry_after):
+                    retry_after = retry_after()
                 headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
                 return Response(b"", "text/plain", int(fault.params["code"]), headers)
             case "replace_body":
                 kind = str(fault.params.get("content_type", "text/csv"))
-                return Response(bytes(fault.params["body"]), kind, headers=dict(fault.params.get("headers", {})))
+                return Response(bytes(fault.params["body"]), kind, headers=fault.headers)
             case "redirect_to":
-                return redirect(str(fault.params["url"]))
+                return redirect(str(fault.params["url"]), fault.headers)
             case "redirect_loop":
                 return redirect(f"{self.owner.url}{self.path}")
             case _:
@@ -161,10 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_part(self, fault: Fault, response: Response) -> None:
         """Faults in the middle of a sound answer; the connection ends with them."""
+        self._note(response.status)
         body, half = response.body, len(response.body) // 2
         match fault.kind:
             case "chunked_ended_early":
-                self._head(response, None)
+                self._head(response, "chunked")
                 self.wfile.write(b"%x\r\n%s\r\n" % (half, body[:half]))
             case "stall_after_headers":
                 self._head(response, len(body))
@@ -174,18 +202,29 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[:half])
                 self.wfile.flush()
                 self.owner.pause(fault.number("seconds", DEFAULT_STALL_SECONDS))
+            case "never_closes":
+                self._head(response, None)
+                self.wfile.write(body)
+                self.wfile.flush()
+                self.owner.pause(fault.number("seconds", DEFAULT_STALL_SECONDS))
+            case "trickled_headers":
+                self._trickle(fault, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
             case "slow_body":
                 self._head(response, len(body))
-                size, delay = int(fault.number("chunk", 1)), fault.number("seconds", 1)
-                for start in range(0, len(body), size):
-                    self.wfile.write(body[start : start + size])
-                    self.wfile.flush()
-                    if self.owner.pause(delay):
-                        return
+                self._trickle(fault, body)
             case _:
                 self._head(response, len(body))
                 self.wfile.write(body[:half])
         self.wfile.flush()
+
+    def _trickle(self, fault: Fault, text: bytes) -> None:
+        """A few bytes at a time, until the server is stopped."""
+        size, delay = int(fault.number("chunk", 1)), fault.number("seconds", 1)
+        for start in range(0, len(text), size):
+            self.wfile.write(text[start : start + size])
+            self.wfile.flush()
+            if self.owner.pause(delay):
+                return
 
 
 class _Listener(ThreadingHTTPServer):
@@ -231,7 +270,7 @@ class SandboxServer:
         self.state_dir = Path(state_dir)
         self.faults = FaultBook()
         self._wanted_port = port
-        self._requests: list[tuple[str, str, int]] = []
+        self._answered: list[Answered] = []
         self._requests_lock = threading.Lock()
         self._stopping = threading.Event()
         self._listener: _Listener | None = None
@@ -252,8 +291,13 @@ class SandboxServer:
     @property
     def requests(self) -> list[tuple[str, str, int]]:
         """Every request so far: method, target with its query, status (0 for a dropped connection)."""
+        return [(each.method, each.target, each.status) for each in self.answered]
+
+    @property
+    def answered(self) -> list[Answered]:
+        """Every request so far, with its headers and its time."""
         with self._requests_lock:
-            return list(self._requests)
+            return list(self._answered)
 
     def live(self, url: str) -> str:
         """Where an address of a live partner stands here."""
@@ -304,11 +348,11 @@ class SandboxServer:
         """Answer requests whose path fits with a fault, `times` times or until `clear_faults`.
 
         Paths are those of this server (`/data.police.uk/data/archive/*.zip`); a glob may also fit the path
-        with its query. Kinds and their parameters: `html_200`; `json_error_200`; `status` (code,
-        retry_after); `replace_body` (body, content_type, headers); `alter` (change: bytes to bytes);
-        `short_of_content_length`; `chunked_ended_early`; `stall_after_headers` and `stall_mid_body`
-        (seconds, 30); `slow_headers` (seconds, 2); `slow_body` (chunk 1, seconds 1); `redirect_to` (url);
-        `redirect_loop`; `drop`.
+        with its query. Kinds and their parameters: `html_200`; `json_error_200`; `status` (code, retry_after:
+        what the header says, or a function that tells it); `replace_body` (body, content_type, headers); `alter`
+        (change: bytes to bytes, headers); `short_of_content_length`; `chunked_ended_early`; `stall_after_headers`,
+        `stall_mid_body` and `never_closes` (seconds, 30); `slow_headers` (seconds, 2); `trickled_headers` and
+        `slow_body` (chunk 1, seconds 1); `redirect_to` (url, headers); `redirect_loop`; `drop`.
         """
         self.faults.add(Fault(path_glob, kind, times, params))
 
@@ -319,12 +363,12 @@ class SandboxServer:
     def clear_requests(self) -> None:
         """Forget the requests so far."""
         with self._requests_lock:
-            self._requests.clear()
+            self._answered.clear()
 
-    def note(self, method: str, target: str, status: int) -> None:
+    def note(self, answered: Answered) -> None:
         """Record one answered request."""
         with self._requests_lock:
-            self._requests.append((method, target, status))
+            self._answered.append(answered)
 
     def pause(self, seconds: float) -> bool:
         """Wait; True if the server is being stopped meanwhile."""

@@ -299,11 +299,13 @@ def _step(build_id: int) -> Iterator[tuple[Connection, Plan]]:
     """
     connection = raw_connection("transformer", name=f"build {build_id}")
     try:
-        plan = _plan(connection, build_id)
-        if not lease.is_held(connection, plan.schema, _owner(build_id), or_free=True):
+        plan, owner = _plan(connection, build_id), _owner(build_id)
+        if not lease.is_held(connection, plan.schema, owner, or_free=True):
             raise BuildError(f"build {build_id} lost its lease; another build of {plan.schema} took over")
-        with lease.beating(plan.schema, _owner(build_id)):
+        lease.bind(connection, plan.schema, owner)
+        with lease.beating(plan.schema, owner):
             yield connection, plan
+        lease.unbind(connection, plan.schema, owner)
     finally:
         connection.close()
 

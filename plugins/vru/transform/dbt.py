@@ -23,6 +23,9 @@ _one_at_a_time = threading.Lock()
 
 T = TypeVar("T")
 
+_manifests: dict[tuple[object, ...], Any] = {}
+"""The newest parsed project, by what it was made of."""
+
 
 @dataclass(frozen=True)
 class NodeRun:
@@ -47,9 +50,20 @@ def run(arguments: Sequence[str], schema: str = BUILD, session: str = "vru: dbt"
     """
     from dbt.cli.main import dbtRunner
 
+    with _one_at_a_time, _environment(schema, session):
+        manifest = _manifest(schema)
+        outcome = _in_a_thread(lambda: dbtRunner(manifest=manifest).invoke([*arguments, *_options(schema)]))
+    if outcome.exception is not None:
+        raise BuildError(f"dbt {arguments[0]}: {without_values(str(outcome.exception))}") from None
+    runs = [_node_run(result) for result in getattr(outcome.result, "results", [])]
+    if not outcome.success and not any(found.is_bad for found in runs):
+        raise BuildError(f"dbt {arguments[0]} failed and gave no reason; run `vru doctor`")
+    return runs
+
+
+def _options(schema: str) -> list[str]:
     folder = private_dir(settings().home / "dbt" / ("marts" if schema == BUILD else "asof"))
-    command = [
-        *arguments,
+    return [
         "--project-dir", str(settings().dbt_dir),
         "--profiles-dir", str(settings().dbt_dir),
         "--target-path", str(folder),
@@ -58,14 +72,21 @@ def run(arguments: Sequence[str], schema: str = BUILD, session: str = "vru: dbt"
         "--log-level-file", "none",
         "--no-write-json",
     ]  # fmt: skip
-    with _one_at_a_time, _environment(schema, session):
-        outcome = _in_a_thread(lambda: dbtRunner().invoke(command))
-    if outcome.exception is not None:
-        raise BuildError(f"dbt {arguments[0]}: {without_values(str(outcome.exception))}") from None
-    runs = [_node_run(result) for result in getattr(outcome.result, "results", [])]
-    if not outcome.success and not any(found.is_bad for found in runs):
-        raise BuildError(f"dbt {arguments[0]} failed and gave no reason; run `vru doctor`")
-    return runs
+
+
+def _manifest(schema: str) -> Any:
+    """The parsed project, a copy of its own: parsed once per schema in a process, and again when a file changes."""
+    from dbt.cli.main import dbtRunner
+
+    files = sorted(path for path in settings().dbt_dir.rglob("*") if path.suffix in (".sql", ".yml", ".csv", ".md"))
+    key = (schema, str(settings().home), *((str(path), path.stat().st_mtime_ns) for path in files))
+    if key not in _manifests:
+        outcome = _in_a_thread(lambda: dbtRunner().invoke(["parse", *_options(schema)]))
+        if outcome.exception is not None or not outcome.success:
+            raise BuildError(f"dbt parse: {without_values(str(outcome.exception or 'failed'))}") from None
+        _manifests.clear()
+        _manifests[key] = outcome.result
+    return _manifests[key].deepcopy()
 
 
 def _in_a_thread(call: Callable[[], T]) -> T:

@@ -1,7 +1,8 @@
 """Only one build of a schema at a time: a row of ops.lease with a heartbeat, which outlives a task but not a process.
 
-A second build waits. One whose heartbeat is older than DEAD_SECONDS is taken over: its sessions are ended first, so
-that nothing of it can still write.
+A second build waits. One that is dead is taken over: its sessions are ended first, so that nothing of it can still
+write. While a step works the lease names the step's session, and is dead as soon as that has ended; between two steps,
+which may be two processes, it is dead when its heartbeat is older than DEAD_SECONDS.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def session_name(build_id: int) -> str:
 
 
 def take(connection: Connection, schema: str) -> str:
-    """Wait until nobody builds the schema, and hold the lease; the owner to give to the other functions."""
+    """Wait until nobody builds the schema, and hold the lease while this session lasts; the owner for what follows."""
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     waiting = False
     while not _try(connection, schema, owner):
@@ -53,10 +54,11 @@ def take(connection: Connection, schema: str) -> str:
 
 
 def hand_over(connection: Connection, schema: str, owner: str, new_owner: str) -> None:
-    """Give the lease to another owner. Raises BuildError if it was lost."""
+    """Give the lease to another owner, which may outlive this session. Raises BuildError if it was lost."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "update ops.lease set owner = %s, heartbeat_at = clock_timestamp() where name = %s and owner = %s",
+            "update ops.lease set owner = %s, heartbeat_at = clock_timestamp(), session_pid = null, "
+            "session_start = null where name = %s and owner = %s",
             (new_owner, name(schema), owner),
         )
         if cursor.rowcount != 1:
@@ -77,6 +79,22 @@ def is_held(connection: Connection, schema: str, owner: str, *, or_free: bool = 
             (name(schema), owner),
         )
         return cursor.rowcount == 1
+
+
+def bind(connection: Connection, schema: str, owner: str) -> None:
+    """From now on the lease lasts no longer than this session."""
+    with connection, connection.cursor() as cursor:
+        _bind(cursor, schema, owner)
+
+
+def unbind(connection: Connection, schema: str, owner: str) -> None:
+    """From now on the lease may outlive this session, by DEAD_SECONDS."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.lease set session_pid = null, session_start = null, heartbeat_at = clock_timestamp() "
+            "where name = %s and owner = %s",
+            (name(schema), owner),
+        )
 
 
 def release(connection: Connection, schema: str, owner: str) -> None:
@@ -132,14 +150,19 @@ def _try(connection: Connection, schema: str, owner: str) -> bool:
             (name(schema), owner),
         )
         if cursor.rowcount == 1:
+            _bind(cursor, schema, owner)
             return True
         cursor.execute(
-            "update ops.lease set owner = %s, taken_at = clock_timestamp(), heartbeat_at = clock_timestamp() "
-            "where name = %s and heartbeat_at < clock_timestamp() - %s",
+            "update ops.lease l set owner = %s, taken_at = clock_timestamp(), heartbeat_at = clock_timestamp(), "
+            "session_pid = null, session_start = null "
+            "where l.name = %s and (l.heartbeat_at < clock_timestamp() - %s "
+            "or l.session_pid is not null and not exists ("
+            "select from pg_stat_activity a where a.pid = l.session_pid and a.backend_start = l.session_start))",
             (owner, name(schema), timedelta(seconds=DEAD_SECONDS)),
         )
         if cursor.rowcount != 1:
             return False
+        _bind(cursor, schema, owner)
         cursor.execute(
             "update ops.build set status = 'failed', finished_at = clock_timestamp(), "
             "reason = 'its process died; the next build took over' "
@@ -152,8 +175,16 @@ def _try(connection: Connection, schema: str, owner: str) -> bool:
         return True
 
 
+def _bind(cursor: Cursor, schema: str, owner: str) -> None:
+    cursor.execute(
+        "update ops.lease l set session_pid = a.pid, session_start = a.backend_start from pg_stat_activity a "
+        "where a.pid = pg_backend_pid() and l.name = %s and l.owner = %s",
+        (name(schema), owner),
+    )
+
+
 def _lost(schema: str) -> BuildError:
     return BuildError(
-        f"the lease on building {schema} was lost: this process did not answer for {DEAD_SECONDS} seconds and another "
-        "build took over; nothing is left to do here"
+        f"the lease on building {schema} was lost: another build found this one's session with the database ended, or "
+        f"no heartbeat for {DEAD_SECONDS} seconds, and took over; nothing is left to do here"
     )

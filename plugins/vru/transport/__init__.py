@@ -1,8 +1,8 @@
 """How bytes are got from a partner: over HTTP by kind of source, or from a folder."""
 
-from vru.transport.fetch import fetch
+from vru.transport.fetch import fetch, has_only_the_present
 from vru.transport.limits import Limits
-from vru.transport.model import Asked, History, Landing, LastAnswer, Named, Progress, Received
+from vru.transport.model import Asked, History, Landing, LastAnswer, Named, Progress, Received, Shelved
 from vru.transport.names import match
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "Named",
     "Progress",
     "Received",
+    "Shelved",
     "fetch",
+    "has_only_the_present",
     "match",
 ]

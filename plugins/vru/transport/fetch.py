@@ -28,25 +28,32 @@ def fetch(
     inbox: Path | None = None,
     file: Path | None = None,
     since: date | None = None,
+    until: date | None = None,
     period: date | None = None,
     now: datetime,
+    today: date | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     progress: Progress | None = None,
 ) -> Iterator[Asked]:
     """Ask the feed's source, and yield one `Asked` for every question as soon as it is answered.
 
     `file` is taken whatever the profile; profile `files` reads `inbox/<feed>/`; `sandbox` and `live` use the
-    contract's transport, the sandbox with every `https://HOST/PATH` at `base_url/HOST/PATH`. `since` and
-    `period` (any day of the month) limit what is asked for where a source states periods. `now` has a time
-    zone; no vintage is later than it. What a source does wrong is an outcome; only a call that makes no
-    sense raises ValueError.
+    contract's transport, the sandbox with every `https://HOST/PATH` at `base_url/HOST/PATH`. `since` alone asks for
+    the present and for every month back to that one; `since` with `until`, or `period` for one month, for that past
+    only (any day of a month stands for it). They limit what is asked for where a source states periods. `now` has
+    a time zone; no vintage is later than it. `today` (that of `now` unless given) tells what should be published by
+    now. What a source does wrong is an outcome; only a call that makes no sense raises ValueError.
     """
     if profile not in PROFILES:
         raise ValueError(f"profile '{profile}' is unknown; use one of {', '.join(PROFILES)}")
     if now.tzinfo is None:
         raise ValueError("'now' needs a time zone; use datetime.now(UTC)")
-    if since is not None and period is not None:
-        raise ValueError("give 'since' or 'period', not both")
+    if period is not None:
+        if since is not None or until is not None:
+            raise ValueError("give 'since' or 'period', not both")
+        since = until = period
+    if until is not None and (since is None or since > until):
+        raise ValueError("'until' is the last month of a range that 'since' begins")
     source = Source(
         contract,
         landing,
@@ -54,7 +61,8 @@ def fetch(
         limits,
         now,
         since.replace(day=1) if since else None,
-        period.replace(day=1) if period else None,
+        until.replace(day=1) if until else None,
+        today or now.date(),
     )
     if file is not None:
         return from_inbox.fetch_file(source, file)
@@ -65,6 +73,11 @@ def fetch(
     if (profile == "sandbox") != (base_url is not None):
         raise ValueError("'base_url' is given exactly in profile sandbox")
     return _over_http(source, Addresses(contract.allowed_hosts, base_url), progress)
+
+
+def has_only_the_present(contract: Contract) -> bool:
+    """Whether every delivery of the feed replaces the one before, so that nothing can be asked for the past."""
+    return all(resource.delivery == "snapshot" for resource in contract.resources)
 
 
 def _over_http(source: Source, addresses: Addresses, progress: Progress | None) -> Iterator[Asked]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
@@ -74,11 +75,34 @@ class LastAnswer:
     sha256: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A content in the landing store, and what was said of it at the address (without `#…`) that it came from."""
+
+    source_url: str
+    sha256: str
+    etag: str | None
+    last_modified: str | None
+
+    @property
+    def answer(self) -> LastAnswer:
+        """As the answer that a request is made conditional by."""
+        return LastAnswer(self.etag, self.last_modified, self.sha256)
+
+
 class History(Protocol):
-    """What earlier attempts of the same feed know."""
+    """What earlier attempts know."""
 
     def last(self, source_url: str) -> LastAnswer | None:
         """The last sound answer of this address to this feed, or None."""
+        ...
+
+    def landed(self, prefix: str) -> list[Shelved]:
+        """What any feed was sent from addresses that begin so, each content once, the last met first."""
+        ...
+
+    def alone(self, address: str) -> AbstractContextManager[None]:
+        """While it is held, no other process that names the same address goes on."""
         ...
 
 

@@ -54,13 +54,18 @@ def named(contract: Contract, file_name: str) -> Named | None:
 def unit(day: date, grain: Grain) -> tuple[date, date | None]:
     """First and last day of the unit of this grain that holds the day; grain none has no last day."""
     if grain == "month":
-        return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
+        return day.replace(day=1), last_day(day)
     if grain == "quarter":
         start = date(day.year, day.month - (day.month - 1) % 3, 1)
         return start, add_months(start, 3) - timedelta(days=1)
     if grain == "year":
         return date(day.year, 1, 1), date(day.year, 12, 31)
     return day, day if grain == "day" else None
+
+
+def last_day(month: date) -> date:
+    """The last day of the month that holds this day."""
+    return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
 def add_months(month: date, count: int) -> date:

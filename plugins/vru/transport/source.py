@@ -12,6 +12,7 @@ from vru.transport.errors import SourceError
 from vru.transport.http import modified_at, storage_problem
 from vru.transport.limits import Limits
 from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome, Received, VintageSource
+from vru.transport.names import last_day
 from vru.transport.sniff import Due
 
 UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
@@ -28,15 +29,22 @@ class Source:
     now: datetime
     since: date | None = None
     """First month that is wanted, as its first day."""
-    period: date | None = None
-    """The one month that is wanted, as its first day."""
+    until: date | None = None
+    """Last month that is wanted, as its first day; given only with `since`."""
+    today: date | None = None
+    """The platform's day, which decides what a publisher should have by now; that of `now` unless given."""
+
+    @property
+    def period(self) -> date | None:
+        """The one month that is wanted; None if it is not one."""
+        return self.since if self.since == self.until else None
 
     def wants(self, start: date | None, end: date | None) -> bool:
         """Whether a content of this period was asked for; one that states no period always is."""
         if start is None:
             return True
-        if self.period is not None:
-            return start <= self.period <= (end or start)
+        if self.until is not None and start > last_day(self.until):
+            return False
         return self.since is None or (end or start) >= self.since
 
 
@@ -93,9 +101,9 @@ class Question:
             is_retryable=error.is_retryable,
         )
 
-    def not_modified(self, last: LastAnswer) -> Asked:
+    def not_modified(self, last: LastAnswer, reason: str = "") -> Asked:
         """The source said that nothing has changed."""
-        return self.ends("not_modified", sha256=last.sha256, etag=last.etag, last_modified=last.last_modified)
+        return self.ends("not_modified", reason, sha256=last.sha256, etag=last.etag, last_modified=last.last_modified)
 
 
 def ask(question: Question, work: Callable[[Question], Asked]) -> Asked:

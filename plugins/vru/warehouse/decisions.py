@@ -12,8 +12,8 @@ class DecisionError(ValueError):
     """A decision that does not fit the state of the batch. The message says which state that is."""
 
 
-def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
-    """Admit a held batch, or lift a withheld column. Raises DecisionError."""
+def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> str:
+    """Admit a held batch, or lift a withheld column; the batch's feed. Raises DecisionError."""
     connection = raw_connection("loader", name="release")
     try:
         with connection:
@@ -33,12 +33,13 @@ def release(batch_id: int, reason: str, decided_by: str, column: str | None = No
                     if not cursor.rowcount:
                         raise DecisionError(f"batch {batch_id}: column '{column}' is not withheld")
                     _decide(connection, batch_id, "release_column", column, reason, decided_by)
+        return state.feed
     finally:
         connection.close()
 
 
-def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
-    """Take an admitted batch back. Raises DecisionError."""
+def withdraw(batch_id: int, reason: str, decided_by: str) -> str:
+    """Take an admitted batch back; its feed. Raises DecisionError."""
     connection = raw_connection("loader", name="withdraw")
     try:
         with connection:
@@ -48,6 +49,7 @@ def withdraw(batch_id: int, reason: str, decided_by: str) -> None:
             with connection.cursor() as cursor:
                 admission.withdraw(cursor, batch_id, reason.strip())
             _decide(connection, batch_id, "withdraw", None, reason, decided_by)
+        return state.feed
     finally:
         connection.close()
 

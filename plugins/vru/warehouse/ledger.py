@@ -114,6 +114,30 @@ def last_answer(connection: Connection, feed: str, source_url: str) -> tuple[str
     return (row["etag"], row["last_modified"], row["sha256"]) if row else None
 
 
+def landed_from(connection: Connection, prefix: str) -> list[tuple[str, str, str | None, str | None]]:
+    """Address, sha256, ETag and Last-Modified of what any feed was sent from addresses that begin so.
+
+    Each content once, with the address (without `#` and what follows) at which it was met last; that one first.
+    """
+    return [
+        (row["source_url"], row["sha256"], row["etag"], row["last_modified"])
+        for row in _all(
+            connection,
+            """
+            select split_part(source_url, '#', 1) as source_url, sha256, etag, last_modified
+            from (
+                select distinct on (sha256) * from ops.attempt
+                where starts_with(source_url, %s) and outcome in ('new', 'unchanged', 'not_modified')
+                    and sha256 is not null
+                order by sha256, attempt_id desc
+            ) a
+            order by attempt_id desc
+            """,
+            prefix,
+        )
+    ]
+
+
 def record_delivery(connection: Connection, stated: Statement) -> tuple[int, bool]:
     """Keep what the partner stated; (delivery_id, whether it is a new statement).
 
@@ -141,6 +165,7 @@ def record_delivery(connection: Connection, stated: Statement) -> tuple[int, boo
         stated.is_whole, stated.source_url, stated.file_name, stated.size_bytes, stated.warning, stated.refusal,
     )  # fmt: skip
     if row:
+        _repeat_reading(connection, row["delivery_id"])
         return int(row["delivery_id"]), True
     same = _one(
         connection,
@@ -149,6 +174,30 @@ def record_delivery(connection: Connection, stated: Statement) -> tuple[int, boo
         stated.feed, stated.resource, key, stated.sha256, stated.vintage_at, stated.vintage_at,
     )  # fmt: skip
     return int(same["delivery_id"]), False
+
+
+def _repeat_reading(connection: Connection, delivery_id: int) -> None:
+    """Give a delivery of a content that was parsed before the partition and period that its newest parse read."""
+    _run(
+        connection,
+        "update ops.delivery d set partition = b.partition, period_start = b.period_start, period_end = b.period_end "
+        "from ops.batch b where d.delivery_id = %s and b.batch_id = ("
+        "select max(x.batch_id) from ops.batch x where x.feed = d.feed and x.resource = d.resource "
+        "and x.content_key = d.content_key and x.sha256 = d.sha256 and x.status <> 'rejected')",
+        delivery_id,
+    )
+
+
+def is_restated_since(connection: Connection, feed: str, since: datetime) -> bool:
+    """Whether a content that counts was stated at this instant or later."""
+    return bool(
+        _all(
+            connection,
+            "select from ops.delivery d join ops.batch b using (feed, resource, content_key, sha256) "
+            "where d.feed = %s and d.received_at >= %s and b.status = 'admitted' limit 1",
+            feed, since,
+        )
+    )  # fmt: skip
 
 
 def _content_key(connection: Connection, stated: Statement) -> str:
@@ -312,7 +361,7 @@ def batch(connection: Connection, batch_id: int) -> BatchState | None:
 
 
 def record_batch(connection: Connection, content: Content, contract_version: int, status: str, **columns: Any) -> int:
-    """Write the batch of a content and fill partition and period into its deliveries; batch_id.
+    """Write the batch of a content and fill what is stated of partition and period into its deliveries; batch_id.
 
     Raises psycopg2.errors.UniqueViolation if the content was parsed under this contract version already.
     """
@@ -331,9 +380,10 @@ def record_batch(connection: Connection, content: Content, contract_version: int
     )
     _run(
         connection,
-        "update ops.delivery set partition = %s, period_start = %s, period_end = %s "
+        "update ops.delivery set partition = coalesce(%s, partition), period_start = coalesce(%s, period_start), "
+        "period_end = coalesce(%s, period_end) "
         "where feed = %s and resource = %s and content_key = %s and sha256 = %s",
-        columns["partition"], columns["period_start"], columns["period_end"],
+        content.partition, content.period_start, content.period_end,
         content.feed, content.resource, content.content_key, content.sha256,
     )  # fmt: skip
     return int(row["batch_id"])

@@ -14,3 +14,12 @@ READERS = 7_656_003
 
 LEDGER = 7_656_004
 """Writers of an instant that counts for W hold it shared until they commit (`ops.stamp`); `ops.settled_now` waits."""
+
+ADDRESS = 7_656_005
+"""First key of two: one process at a time asks a partner's address that several feeds or runs share."""
+
+MAIL = 7_656_006
+"""One process at a time sends mail."""
+
+HEADLESS = 7_656_007
+"""Processes that run DAGs without a scheduler hold it shared; one that gets it alone knows that no other lives."""

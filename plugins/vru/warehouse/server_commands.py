@@ -34,6 +34,8 @@ CONFIGURATION = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "password_encryption": "scram-sha-256",
+    # Whoever was killed lets go of its locks, also while its statement computes or waits.
+    "client_connection_check_interval": "2s",
     # An error's text can quote a row: errors go to the client alone, the log keeps the server's own events.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",

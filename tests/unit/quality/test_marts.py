@@ -1,77 +1,122 @@
-"""The audit of marts that were just built."""
+"""The audit of marts that were just built: every check of `expectations/marts` has a state that it alone fails.
+
+The states are made in a scratch copy of the marts, its columns and constraints those that the dbt models contract.
+`marts.yml` holds the state that fails nothing, and for each check what is done to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
 
 import pytest
+import yaml
 from vru import quality
+from vru.quality.suites import load_mart_suites
+from vru.settings import CHECKOUT
+from vru.transform.schemas import BUILD_TABLES
 
-from tests.unit.quality.conftest import Warehouse, month
+from tests.unit.quality.conftest import Warehouse, crimes, month
 
-MARTS = """
-    create schema marts_build;
-    create table marts_build.build_input (feed text, resource text, partition text, unit_start date, unit_end date,
-        unit_key text, column_name text, batch_id bigint, vintage_at timestamptz, withheld_columns text[]);
-    create table marts_build.mart_measure as
-        select 'homicide' as definition_id, 'mps_homicide_victims' as source_feed, 'region-E12000007' as area_key,
-               'region' as area_kind, 'E12000007' as area_code, 'month' as period_kind, date '2023-01-01' as period_start,
-               2::bigint as value_count, 0.02::double precision as rate_per_100k, 0.002::double precision as rate_low,
-               0.08::double precision as rate_high, null::text as null_reason;
-    create table marts_build.fct_homicide_victim as
-        select date '2023-01-01' as recorded_month, 'Ealing' as borough_name, false as is_borough_withheld,
-               1 as victim_count, 1::bigint as batch_id from generate_series(1, 2);
-    create table marts_build.fct_homicide_victim_by_borough as
-        select recorded_month, borough_name, victim_count, batch_id from marts_build.fct_homicide_victim;
-    create table marts_build.fct_street_crime (batch_id bigint, source_partition text, is_in_london boolean);
-    create table marts_build.fct_stop_search (batch_id bigint, search_month date, searched_at timestamptz);
-    create table marts_build.dim_area as
-        select 'region-E12000007' as area_key, 'region' as area_kind, '' as area_vintage, null as parent_area_key
-        union all select 'borough-' || n, 'borough', '', 'region-E12000007' from generate_series(1, 33) n;
-    grant usage on schema marts_build to checker;
-    grant select on all tables in schema marts_build to checker;
-"""
+CHECKS = {(suite.mart, check.id): check for suite in load_mart_suites() for check in suite.checks}
+STATES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("marts.yml").read_text(encoding="utf-8"))
+MADE = {"text": "''", "date": "date '2023-01-01'", "timestamp with time zone": "now()", "boolean": "false"}
+"""What a column that may not be null holds where a state does not name it; 1 where it is a number."""
+
+
+def test_every_check_has_a_state_and_every_state_a_check() -> None:
+    assert {(mart, name) for mart, states in STATES["checks"].items() for name in states} == set(CHECKS)
+
+
+@cache
+def contracted() -> str:
+    """SQL that makes the audited marts as the dbt models contract them."""
+    tables = []
+    for path in sorted((CHECKOUT / "dbt_project" / "models" / "marts").rglob("*.yml")):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            if model["name"] in STATES["checks"]:
+                columns = [column(given) for given in model["columns"]]
+                columns += [f"primary key ({', '.join(rule['columns'])})" for rule in model["constraints"]]
+                tables.append(f"create table {model['name']} ({', '.join(columns)});")
+    assert len(tables) == len(STATES["checks"])
+    return "\n".join(tables)
+
+
+def column(given: dict[str, Any]) -> str:
+    kind = given["data_type"]
+    if not any(rule["type"] == "not_null" for rule in given.get("constraints", [])):
+        return f"{given['name']} {kind}"
+    return f"{given['name']} {kind} not null default {MADE.get(kind, '1')}"
+
+
+@dataclass(frozen=True)
+class Marts:
+    """The scratch copy, and the batches that its states name."""
+
+    warehouse: Warehouse
+    batches: dict[str, int]
+
+    def run(self, *statements: str) -> None:
+        """Statements in one transaction."""
+        script = ";\n".join(["set local search_path = marts_build", *statements])
+        self.warehouse.sql(Template(script).substitute(self.batches), role="migrator")
 
 
 @pytest.fixture
-def marts(warehouse: Warehouse) -> Iterator[Warehouse]:
-    """Two victims in January 2023, and marts that hold exactly them."""
-    batch = warehouse.homicides([{"victim_count": 1, "recorded_month": month("2023-01")}] * 2)
-    warehouse.sql(MARTS, role="migrator")
-    warehouse.sql(
-        "insert into marts_build.build_input select 'mps_homicide_victims', 'victims', '', '2023-01-01', '2023-01-31', '', c, "
-        "%s, now(), '{}' from unnest(array['', 'borough_name']) c", batch, role="migrator",
-    )  # fmt: skip
-    yield warehouse
-    warehouse.sql("drop schema marts_build cascade", role="migrator")
+def marts(warehouse: Warehouse) -> Iterator[Marts]:
+    """Two victims, two searches and two records of January 2023, and marts that hold exactly them."""
+    first = month("2023-01")
+    search = {"search_type": "Person search", "searched_at": "2023-01-10T12:00:00+00:00", "search_month": first}
+    made = Marts(warehouse, {
+        "victims": warehouse.homicides([{"victim_count": 1, "recorded_month": first}] * 2),
+        "searches": warehouse.parsed(
+            "police_uk_stop_search", "stop_search", [search] * 2, partition="metropolitan", period=first
+        ),
+        "crimes": warehouse.street(crimes(2), partition="metropolitan"),
+    })  # fmt: skip
+    made.run(
+        "update ops.batch set rows_admitted = 2",
+        f"create schema marts_build; {BUILD_TABLES.format(schema='marts_build', readers='checker')}{contracted()}",
+        *STATES["base"],
+        "grant usage on schema marts_build to checker",
+        "grant select on all tables in schema marts_build to checker",
+    )
+    yield made
+    made.run("drop schema marts_build cascade")
 
 
-def test_marts_that_agree_with_raw_pass(marts: Warehouse) -> None:
+def failed(marts: Marts, build_id: int) -> set[tuple[str, str]]:
+    """Mart and check of what the ledger says did not hold."""
+    rows = marts.warehouse.sql(
+        "select suite, check_id from ops.check_result where build_id = %s and not is_success", build_id
+    )
+    return {(suite.removeprefix("marts/"), check) for suite, check in rows}
+
+
+def test_marts_that_agree_with_raw_pass(marts: Marts) -> None:
     assert quality.audit_build("marts_build", 7) == []
-    found = marts.sql("select distinct build_id, batch_id, is_success from ops.check_result")
-    assert found == [(7, None, True)]
+    pages = {path.stem for path in (quality.data_docs().parent / "validations").rglob("*.html")}
+    assert "marts mart_measure build 7" in pages
+    found = marts.warehouse.sql(
+        "select build_id, batch_id, is_success, count(*) from ops.check_result group by 1, 2, 3"
+    )
+    assert found == [(7, None, True, len(CHECKS))]
 
 
-@pytest.mark.parametrize(
-    ("damage", "check"),
-    [
-        ("delete from marts_build.fct_homicide_victim where ctid = '(0,1)'", "fct_homicide_victim.every_current_victim_once"),
-        ("insert into marts_build.fct_homicide_victim_by_borough select * from marts_build.fct_homicide_victim_by_borough",
-         "fct_homicide_victim_by_borough.every_sound_victim_once"),
-        ("update marts_build.mart_measure set value_count = 3", "mart_measure.london_is_the_victims"),
-        ("update marts_build.mart_measure set value_count = -1", "mart_measure.no_negative_count"),
-        ("update marts_build.mart_measure set value_count = null", "mart_measure.count_or_reason"),
-        ("update marts_build.mart_measure set rate_high = 0.01", "mart_measure.rate_within_its_interval"),
-        ("delete from marts_build.mart_measure", "mart_measure.there_if_victims_are"),
-        ("update marts_build.fct_homicide_victim set is_borough_withheld = true", "fct_homicide_victim.withheld_borough_is_null"),
-        ("insert into marts_build.fct_street_crime values (9, 'btp', true)", "fct_street_crime.every_current_record_once"),
-        ("delete from marts_build.dim_area where area_key = 'borough-3'", "dim_area.all_33_authorities"),
-        ("drop table marts_build.fct_stop_search", "fct_stop_search.mart_is_there"),
-    ],
-)  # fmt: skip
-def test_damaged_mart_fails(marts: Warehouse, damage: str, check: str) -> None:
-    marts.sql(damage, role="migrator")
-    failed = quality.audit_build("marts_build", 8)
-    assert check in [found.check_id for found in failed]
-    assert all(found.severity == "critical" for found in failed)
-    assert marts.sql("select count(*) from ops.check_result where build_id = 8 and not is_success") >= [(len(failed),)]
+@pytest.mark.parametrize(("mart", "name"), sorted(CHECKS), ids=[".".join(place) for place in sorted(CHECKS)])
+def test_a_check_fails_alone(marts: Marts, mart: str, name: str) -> None:
+    marts.run(*STATES["checks"][mart][name])
+    found = quality.audit_build("marts_build", 8)
+    assert failed(marts, 8) == {(mart, name)}
+    is_critical = CHECKS[mart, name].severity == "critical"
+    assert [check.check_id for check in found] == ([f"{mart}.{name}"] if is_critical else [])
+
+
+def test_a_mart_that_is_missing_fails(marts: Marts) -> None:
+    marts.run("drop table fct_stop_search")
+    (found,) = quality.audit_build("marts_build", 9)
+    assert (found.check_id, found.severity) == ("fct_stop_search.mart_is_there", "critical")

@@ -345,28 +345,32 @@ def test_stop_does_not_wait_for_a_stalled_client(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_command_line_serves_steps_and_ends(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
+@pytest.mark.parametrize("end", ["terminated", "its starter is gone"])
+def test_command_line_serves_steps_and_ends(tmp_path: Path, end: str) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(vru.sandbox.__file__).parents[2])}
     base = [sys.executable, "-m", "vru.sandbox"]
     state = ["--state", str(tmp_path / "state")]
     process = subprocess.Popen(
-        [*base, "serve", *state, "--port", "0", "--ready-file", str(ready)],
+        [*base, "serve", *state, "--port", "0", "--until-stdin-closes"],
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        deadline = time.monotonic() + 10
-        while not ready.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        connection = http.client.HTTPConnection("127.0.0.1", int(ready.read_text()), timeout=5)
+        address = process.stdout.readline().decode().split()[-1].removeprefix("http://")
+        connection = http.client.HTTPConnection(address, timeout=5)
         connection.request("GET", DATES)
         assert json.loads(connection.getresponse().read()) == {"date": "2022-07-01"}
         connection.close()
         moved = subprocess.run([*base, "next", *state], env=environment, capture_output=True, check=True)
         assert moved.stdout == b"2022-11-15\n"
-        process.send_signal(signal.SIGTERM)
+        if end == "terminated":
+            process.send_signal(signal.SIGTERM)
+        else:
+            process.stdin.close()
         assert process.wait(10) == 0
     finally:
         process.kill()
-        process.communicate()
+        process.wait()

@@ -190,8 +190,8 @@ def test_a_backfill_ends_where_the_series_begins(world: World) -> None:
     serve_series(world, month(2024, 2), month(2022, 6), 12)
     asked = world.ask(police(12), since=month(2014, 1))
     assert [a.outcome for a in asked] == ["new", "new", "not_yet"]
-    assert world.partner.targets()[1:] == [f"{ROOT}/2023-02.zip", f"{ROOT}/2022-02.zip"]
-    assert asked[-1].reason.startswith("not_published: 2022-02.zip")
+    assert world.partner.targets()[1:] == [f"{ROOT}/2023-02.zip"], "it is not full, so none before it has more"
+    assert asked[-1].reason.startswith("unavailable: no archive of the publisher holds 2014-01 to 2022-05; ")
 
 
 def test_a_backfill_goes_on_when_the_latest_has_not_changed(world: World) -> None:
@@ -206,21 +206,29 @@ def test_a_backfill_goes_on_when_the_latest_has_not_changed(world: World) -> Non
 def test_what_was_read_of_a_part_does_not_hide_the_rest(world: World) -> None:
     serve_series(world, month(2024, 2), month(2020, 1), 12)
     part = world.one(police(12), period=date(2023, 2, 17))
-    assert part.source_url == "sandbox://api.example/archive/2023-02.zip#period=2023-02"
+    assert part.source_url == "sandbox://api.example/archive/2024-01.zip#period=2023-02"
     assert part.period_start == month(2023, 2)
     assert {r.period_start for r in part.received} == {month(2023, 2)}
     again = world.one(police(12), period=month(2023, 2))
     assert (again.outcome, again.source_url) == ("not_modified", part.source_url)
+    other = world.one(police(12), period=month(2023, 3))
+    assert {r.period_start for r in other.received} == {month(2023, 3)}
     asked = world.ask(police(12), since=month(2022, 3))
-    assert {r.period_start for r in asked[1].received} == set(span(month(2023, 2), 12))
+    held = {r.period_start for a in [part, *asked] for r in a.received}
+    assert held == set(span(month(2024, 2), 24))
     assert world.one(police(12), period=month(2023, 2)).outcome == "not_modified"
 
 
 def test_a_month_that_is_not_published_is_not_yet_there(world: World) -> None:
-    asked = world.one(police(), period=month(2024, 5))
-    assert (asked.outcome, asked.is_retryable, asked.received) == ("not_yet", False, ())
-    assert asked.reason.startswith("not_published: 2024-05.zip")
-    assert world.one(police()).reason.startswith("http_404: "), "the latest is always there"
+    serve_series(world, month(2024, 2), month(2024, 1), 12)
+    asked = world.ask(police(), period=month(2024, 5), today=date(2024, 6, 1))
+    assert world.partner.targets() == [f"{ROOT}/latest.zip"]
+    assert [(a.outcome, a.is_retryable, a.received) for a in asked] == [("new", False, ()), ("not_yet", False, ())]
+    assert asked[-1].reason.startswith("unavailable: no archive of the publisher holds 2024-05; ")
+
+
+def test_the_latest_archive_is_always_there(world: World) -> None:
+    assert world.one(police()).reason.startswith("http_404: ")
 
 
 def test_an_archive_without_a_file_of_the_feed_is_refused(world: World) -> None:

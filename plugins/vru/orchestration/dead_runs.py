@@ -1,0 +1,52 @@
+"""Runs whose process was killed: in Airflow's database they run for ever, and a scheduler would go on with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vru.warehouse import locks
+from vru.warehouse.engine import raw_connection
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def failed_first() -> Iterator[None]:
+    """Count as a process that runs DAGs while the block runs; if no other does, fail first what dead ones left."""
+    connection = raw_connection("loader", name="run")
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(%s)", (locks.HEADLESS,))
+            is_alone = cursor.fetchone() == (True,)
+            if is_alone:
+                _fail_all()
+            cursor.execute("select pg_advisory_lock_shared(%s)", (locks.HEADLESS,))
+            if is_alone:
+                cursor.execute("select pg_advisory_unlock(%s)", (locks.HEADLESS,))
+        yield
+    finally:
+        connection.close()
+
+
+def _fail_all() -> None:
+    """Fail every run that `dag.test()` began and never ended; its unfinished tasks are failed or skipped."""
+    from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
+    from airflow.models.dagbag import DBDagBag
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunTriggeredByType
+    from sqlalchemy import select
+
+    with create_session() as session:
+        dead = select(DagRun).where(
+            DagRun.state == DagRunState.RUNNING, DagRun.triggered_by == DagRunTriggeredByType.TEST
+        )
+        for run in session.scalars(dead).all():
+            dag = DBDagBag().get_dag_for_run(run, session)
+            if dag is not None:
+                log.warning("%s, %s: its process died; marked as failed", run.dag_id, run.run_id)
+                set_dag_run_state_to_failed(dag=dag, run_id=run.run_id, commit=True, session=session)

@@ -1,0 +1,206 @@
+"""Row 36: far fewer or far more records than before are loaded and held, and count once a person has released them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from vru import pipeline
+from vru.sandbox import SandboxServer
+
+from tests.faults.feeds import CANARY_RECORD, FEEDS, GEOGRAPHY, POPULATION, STOP_SEARCH, STREET, VICTIMS, Delivery, Feed
+from tests.faults.partners import ArchivePartner
+from tests.faults.platform import Platform, current, query
+from tests.faults.record_changes import Record, closed
+from tests.faults.series import found, longer, of_month, shorter
+from tests.faults.table.meaning import VARIANTS
+
+EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+POLICE = pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.name)
+VOLUME = {
+    VICTIMS.name: "total_is_plausible", STREET.name: "volume_against_earlier_vintage",
+    STOP_SEARCH.name: "volume_against_earlier_vintage", POPULATION.name: "volume_against_earlier_release",
+    GEOGRAPHY.name: "volume_against_earlier_file",
+}  # fmt: skip
+STANDING = {
+    VICTIMS.name: 194, STREET.name: 194, STOP_SEARCH.name: 194, POPULATION.name: 166, GEOGRAPHY.name: 194,
+}  # fmt: skip
+"""Records of the file that stands before every test."""
+FIRST, LATER = "2022-11-01", "2022-12-01"
+MONTHS = [f"2020-{number:02d}" for number in range(1, 13)]
+
+
+def test_the_variants_are_those_of_the_table() -> None:
+    here = {name.removeprefix("test_bi36_") for name in globals() if name.startswith("test_bi36_")}
+    assert {name for name in here if name in VARIANTS[36]} == {*VARIANTS[36]}
+
+
+def ends(platform: Platform, feed: Feed, usual: list[Delivery], unusual: Delivery, check: str) -> None:
+    """What is usual counts at once; the unusual file waits for a person, and counts when released."""
+    for delivery in usual:
+        answer = platform.deliver(feed, delivery)
+        assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
+    standing, before = current(), platform.picture()
+
+    answer = platform.deliver(feed, unusual)
+    assert (answer.exit_code, answer.batch["status"]) == (1, "held"), answer.message
+    batch_id = answer.batch["batch_id"]
+    failed = query("select check_id from ops.check_result where batch_id = %s and not is_success", batch_id)
+    assert check in {row["check_id"] for row in failed}
+    assert answer.batch["reason"] in answer.message
+    assert not [word for word in feed.canaries if word in answer.message + answer.log]
+    assert (current(), platform.picture()) == (standing, before)
+    assert len(platform.raw_rows(feed, batch_id)) == answer.batch["rows_parsed"] - answer.batch["rows_quarantined"] > 0
+
+    pipeline.release(batch_id, "the publisher confirmed it", "a test")
+    assert batch_id in {row["batch_id"] for row in current()}
+    again = platform.deliver(feed, unusual)
+    assert (again.exit_code, again.batches) == (0, []), again.message
+    (released,) = query("select status, rows_admitted from ops.batch where batch_id = %s", batch_id)
+    assert (released["status"], released["rows_admitted"] > 0) == ("admitted", True)
+
+
+def without_canary(feed: Feed) -> list[Record]:
+    """The records of the clean file but one, whose unknown word must not become more than one row in a hundred."""
+    return [record for number, record in enumerate(found(feed)) if feed.is_keyed or number != CANARY_RECORD]
+
+
+def file(feed: Feed, records: list[Record], vintage: str) -> Delivery:
+    """Records as the file under test."""
+    return Delivery(feed.file_name, closed(feed, records), vintage)
+
+
+@EACH
+def test_bi36_minus_60(feed: Feed, platform: Platform) -> None:
+    """Exactly 60 % less; years are whole, so that two of the six are left."""
+    left = (
+        [r for r in found(feed) if r["DATE_NAME"] >= "2019"] if feed is POPULATION else shorter(feed, found(feed), 80)
+    )
+    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, left, LATER), VOLUME[feed.name])
+
+
+@EACH
+def test_bi36_plus_300(feed: Feed, platform: Platform) -> None:
+    """Exactly four times what stood before the file, as far as years are whole."""
+    more = longer(feed, found(feed), 4 * STANDING[feed.name])
+    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, more, LATER), VOLUME[feed.name])
+
+
+@EACH
+def test_bi36_just_within_is_usual(feed: Feed, platform: Platform) -> None:
+    """A little less than four times as much counts at once, and then a little more than two fifths of that."""
+    most = 4 * STANDING[feed.name] - (20 if feed is POPULATION else 1)
+    counts = (most,) if feed.is_keyed else (most, most * 2 // 5 + 1)
+    for day, count in enumerate(counts, start=1):
+        records = longer(feed, without_canary(feed), count)
+        answer = platform.deliver(feed, file(feed, records, f"2022-11-{day:02d}"))
+        assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
+
+
+@POLICE
+@pytest.mark.parametrize(("variant", "count"), [("minus_60", 80), ("plus_300", 800)])
+def test_bi36_against_earlier_months(feed: Feed, variant: str, count: int, platform: Platform) -> None:
+    """A month that was not there before is compared with the months before it."""
+    usual = [of_month(feed, month, found(feed), FIRST) for month in MONTHS[:6]]
+    records = longer(feed, found(feed), count) if count > len(found(feed)) else shorter(feed, found(feed), count)
+    unusual = of_month(feed, MONTHS[6], records, FIRST)
+    ends(platform, feed, usual, unusual, "volume_against_earlier_months")
+
+
+def without_one_borough(feed: Feed) -> tuple[list[Delivery], Delivery, str]:
+    """What was usual, the file in which one borough has nothing, and the check that sees it."""
+    records = found(feed)
+    match feed.name:
+        case "mps_homicide_victims":
+            # thrice what stands already, so that no borough's share moves
+            long_list = longer(feed, records[:-6], 3 * len(records[:-6]))
+            rest = [r for r in long_list if r["Borough"] != most_frequent(long_list, "Borough")]
+            return [file(feed, long_list, FIRST)], file(feed, rest, LATER), "borough_vanished"
+        case "police_uk_street":
+            here = [r for r in records if r["LSOA name"].startswith("Camden ")]
+            rest = [r for r in records if not r["LSOA name"].startswith("Camden ")]
+            with_it = [*rest, *longer(feed, here, 100)]
+            usual = [of_month(feed, month, with_it, FIRST) for month in MONTHS[:3]]
+            return usual, of_month(feed, MONTHS[3], rest, FIRST), "no_area_vanished"
+        case "police_uk_stop_search":
+            here = [r for r in records if r["Longitude"]][:1] * 15
+            usual = [of_month(feed, month, [*records, *here], FIRST) for month in MONTHS[:3]]
+            place = (here[0]["Longitude"], here[0]["Latitude"])
+            rest = [r for r in records if not near((r["Longitude"], r["Latitude"]), place)]
+            return usual, of_month(feed, MONTHS[3], rest, FIRST), "no_place_vanished"
+        case "ons_population":
+            rest = [r for r in records if r["GEOGRAPHY_CODE"] != "E09000007"]
+            return [file(feed, records, FIRST)], file(feed, rest, LATER), "all_boroughs_in_every_year"
+        case _:
+            rest = [r for r in records if r["LAD22CD"] != "E09000007"]
+            return [file(feed, records, FIRST)], file(feed, rest, LATER), "no_area_lost"
+
+
+def most_frequent(records: list[Record], header: str) -> Any:
+    """The value that most records have."""
+    values = [record[header] for record in records]
+    return max(sorted({*values}), key=values.count)
+
+
+def near(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two points are less than 0.05 degrees apart."""
+    return bool(one[0]) and all(abs(float(a) - float(b)) < 0.05 for a, b in zip(one, other, strict=True))
+
+
+@EACH
+def test_bi36_one_borough_zero(feed: Feed, platform: Platform) -> None:
+    ends(platform, feed, *without_one_borough(feed))
+
+
+STEPS = {False: (166, 138, 115, 95, 79), True: (264, 348, 460, 607, 801)}
+"""Records over five deliveries, each a sixth less or a third more than the one before; whether they rise."""
+
+
+@EACH
+def test_bi36_gradual_5_months(feed: Feed, platform: Platform) -> None:
+    """No step is remarkable by itself. A list that may lose nothing can only rise so."""
+    shaped: Callable[[Feed, list[Record], int], list[Record]] = longer if feed.is_keyed else shorter
+    sizes = STEPS[feed.is_keyed]
+    files = [
+        file(feed, shaped(feed, without_canary(feed), count), f"2022-11-{n:02d}")
+        for n, count in enumerate((199, *sizes), start=1)
+    ]
+    ends(platform, feed, files[:-1], files[-1], VOLUME[feed.name])
+
+
+@POLICE
+def test_bi36_gradual_5_months__of_events(feed: Feed, platform: Platform) -> None:
+    """Five months in turn, each a sixth less than the one before."""
+    sizes = (*[200] * 6, *STEPS[False])
+    files = [
+        of_month(feed, month, shorter(feed, found(feed), count), FIRST)
+        for month, count in zip(MONTHS, sizes, strict=False)
+    ]
+    ends(platform, feed, files[:-1], files[-1], "volume_against_earlier_months")
+
+
+@POLICE
+def test_bi36_force_absent(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
+    """An archive without the file of a force: unknown, not zero. Nothing came that a person could release."""
+    standing = [row for row in current() if row["feed"] == feed.name and row["partition"] == "metropolitan"]
+    partner = feed.partner(sandbox) if feed.partner else None
+    assert isinstance(partner, ArchivePartner)
+    partner.member = partner.member.replace("metropolitan", "city-of-london")
+    records = found(feed)
+    for record in records:
+        if feed is STREET:
+            record["Reported by"] = "City of London Police"
+    partner.serves(closed(feed, records))
+    answer = platform.fetch(feed, sandbox.url)
+    assert (answer.exit_code, answer.batch["status"], answer.batch["partition"]) == (0, "admitted", "city-of-london")
+    rows = [row for row in current() if row["feed"] == feed.name]
+    assert [row for row in rows if row["partition"] == "metropolitan"] == standing, "what stood is not taken away"
+    scored = query(
+        "select partition, batch_id from ops.quality_score(now(), now(), %s) where feed = %s and period_start = %s",
+        date(2023, 1, 15), feed.name, date(2022, 9, 1),
+    )  # fmt: skip
+    assert ("metropolitan", None) in {(row["partition"], row["batch_id"]) for row in scored}, (
+        "due, and said to be missing"
+    )

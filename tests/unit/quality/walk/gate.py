@@ -1,0 +1,135 @@
+"""The way of a delivery up to its verdict, by the real steps in this process, and what the ledger then says."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extras import RealDictCursor
+from vru import pipeline, quality
+from vru.contracts import load_contract, load_contracts
+from vru.profile import Source
+from vru.warehouse.engine import raw_connection
+
+from tests.unit.quality.walk.files import Delivery
+
+OF_BATCH = (
+    "ops.batch_status", "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision",
+    "quarantine.row", "quarantine.cell",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How a batch stands: what does not depend on its number or on the time."""
+
+    status: str
+    reason: str
+    failed: frozenset[str]
+    """Checks that do not hold, by their newest results."""
+    withheld: tuple[str, ...]
+    quarantined: frozenset[tuple[int, str]]
+    """Line and check."""
+    measures: tuple[tuple[str, int], ...]
+
+
+class Gate:
+    """Deliveries into one warehouse, and back to what stood before them."""
+
+    def __init__(self) -> None:
+        self._connection = raw_connection("migrator", name="tests")
+        self._connection.autocommit = True
+        self._folder = tempfile.TemporaryDirectory(prefix="vw-")
+        self.tables = [
+            f"raw.{contract.raw_table(resource.name)}"
+            for contract in load_contracts().values()
+            for resource in contract.resources
+        ]
+
+    def close(self) -> None:
+        """End the connection and delete the files."""
+        self._connection.close()
+        self._folder.cleanup()
+
+    def query(self, text: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of a query."""
+        with self._connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(text, values or None)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def audited(self, delivery: Delivery) -> int:
+        """Hand a file in beside its manifest, up to its audit, on the day of its vintage; the batch."""
+        path = Path(self._folder.name) / delivery.file_name
+        path.write_bytes(delivery.content)
+        announced = "" if delivery.announced is None else delivery.announced
+        (path.parent / "manifest.csv").write_text(
+            f"file,vintage_at,rows,sha256\n{delivery.file_name},{delivery.vintage},{announced},\n"
+        )
+        fetched = pipeline.fetch(delivery.feed, Source("files"), file=path)
+        fetched.check()
+        parsed = pipeline.parse(delivery.feed, fetched.deliveries)
+        parsed.check()
+        (batch_id,) = parsed.batches
+        quality.audit(batch_id, today=date.fromisoformat(delivery.vintage))
+        return batch_id
+
+    def admitted(self, delivery: Delivery) -> int:
+        """Hand a file in and let it count if it passed; the batch."""
+        batch_id = self.audited(delivery)
+        quality.admit(batch_id)
+        return batch_id
+
+    def stand(self, batch_id: int) -> Stand:
+        """How a batch stands now."""
+        (batch,) = self.query("select status, reason from ops.batch where batch_id = %s", batch_id)
+        failed = self.query(
+            "select check_id from (select distinct on (check_id) check_id, is_success from ops.check_result "
+            "where batch_id = %s order by check_id, check_result_id desc) newest where not is_success", batch_id,
+        )  # fmt: skip
+        withheld = self.query(
+            "select distinct column_name from ops.withheld_column where batch_id = %s and lifted_at is null order by 1",
+            batch_id,
+        )
+        rows = self.query("select line_number, check_id from quarantine.row where batch_id = %s", batch_id)
+        measures = self.query(
+            "select distinct on (measure) measure, value::integer from ops.batch_measure where batch_id = %s "
+            "order by measure, measured_at desc", batch_id,
+        )  # fmt: skip
+        return Stand(
+            batch["status"], batch["reason"], frozenset(row["check_id"] for row in failed),
+            tuple(row["column_name"] for row in withheld),
+            frozenset((row["line_number"], row["check_id"]) for row in rows),
+            tuple((row["measure"], row["value"]) for row in measures if row["value"]),
+        )  # fmt: skip
+
+    def lines(self, feed: str, resource: str, batch_id: int) -> set[int]:
+        """Lines of a batch that stand in raw."""
+        table = load_contract(feed).raw_table(resource)
+        return {
+            r["line_number"] for r in self.query(f"select line_number from raw.{table} where batch_id = %s", batch_id)
+        }
+
+    def current(self, feed: str) -> list[tuple[Any, ...]]:
+        """Unit, column and bytes that are current for a feed."""
+        found = self.query(
+            "select c.resource, c.partition, c.unit_start, c.column_name, b.sha256, c.withheld_columns "
+            "from ops.current_input() c join ops.batch b using (batch_id) where c.feed = %s order by 1, 2, 3, 4", feed,
+        )  # fmt: skip
+        return [tuple(row.values()) for row in found]
+
+    def mark(self) -> dict[str, int]:
+        """What stands now, for `forget`."""
+        return {
+            table: self.query(f"select coalesce(max({table}_id), 0) as newest from ops.{table}")[0]["newest"]
+            for table in ("batch", "attempt", "delivery")
+        }
+
+    def forget(self, mark: dict[str, int]) -> None:
+        """Take out whatever came since the mark. What stood before must not have been touched."""
+        for table in [*OF_BATCH, *self.tables, "ops.batch"]:
+            self.query(f"delete from {table} where batch_id > %s", mark["batch"])
+        for table in ("delivery", "attempt"):
+            self.query(f"delete from ops.{table} where {table}_id > %s", mark[table])

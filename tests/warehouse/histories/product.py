@@ -1,0 +1,143 @@
+"""The same histories through the product's own functions, event by event, with its instants and its triggers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from psycopg2.extensions import connection as Connection
+from vru.quality import withholding
+from vru.quality.suites import Check
+from vru.quality.suites import Withhold as Withholds
+from vru.warehouse import admission, decisions, ledger
+from vru.warehouse.engine import raw_connection
+
+from tests.warehouse.histories import bulk
+from tests.warehouse.histories import strategies as s
+from tests.warehouse.histories.strategies import History
+
+
+def write(feed: str, history: History) -> Written:
+    """Let the product write a history of a feed that is declared."""
+    with closing(raw_connection("loader")) as connection:
+        written = Written(connection, feed)
+        events = list(history.events)
+        for tick in range(s.END + 2):
+            written.starts.append(written.now())
+            while events and events[0].at == tick:
+                written.write(events.pop(0))
+    return written
+
+
+@dataclass
+class Written:
+    """What was written: a tick is the time from its start to the next one's."""
+
+    connection: Connection
+    feed: str
+    starts: list[datetime] = field(default_factory=list)
+    batches: dict[int, int] = field(default_factory=dict)
+    """Number of a batch to batch_id."""
+
+    def instant(self, tick: int) -> datetime:
+        """The last instant of a tick."""
+        return self.starts[tick + 1] - timedelta(microseconds=1)
+
+    def tick(self, instant: datetime) -> int:
+        """The tick of an instant."""
+        return bisect_right(self.starts, instant) - 1
+
+    def now(self) -> datetime:
+        """The wall clock of the server."""
+        with self.connection, self.connection.cursor() as cursor:
+            cursor.execute("select clock_timestamp()")
+            ((now,),) = cursor.fetchall()
+        return now
+
+    def write(self, event: s.Event) -> None:
+        """Do what happened."""
+        match event:
+            case s.Receive():
+                self._receive(event)
+            case s.ParseContent():
+                self._parse(event)
+            case s.Audit():
+                self._audit(event)
+            case s.Release(_, number):
+                decisions.release(self.batches[number], "it is right", "a person")
+            case s.Withdraw(_, number):
+                decisions.withdraw(self.batches[number], bulk.reason("withdrawn"), "a person")
+            case s.Lift(_, number, column, None):
+                decisions.release(self.batches[number], "it is right", "a person", column)
+            case s.Admit(_, number):
+                with self.connection, self.connection.cursor() as cursor:
+                    admission.admit(cursor, self.batches[number])
+            case s.Hold(_, number):
+                with self.connection, self.connection.cursor() as cursor:
+                    admission.hold(cursor, self.batches[number], bulk.reason("held"))
+            case s.Withhold(_, number, column, check):
+                with self.connection, self.connection.cursor() as cursor:
+                    withholding.withhold(cursor, self.batches[number], _check(column, check))
+            case s.Lift(_, number, column, str(check)):
+                with self.connection, self.connection.cursor() as cursor:
+                    withholding.lift(cursor, self.batches[number], _check(column, check))
+
+    def _receive(self, event: s.Receive) -> None:
+        content, vintage = event.content, event.vintage_at
+        period = content.period or (None, None)
+        if vintage is not None:  # what is dated later than it is received bears the instant of its receipt
+            stated_at = self.starts[vintage] if vintage < event.at else self.starts[event.at] + timedelta(days=365)
+        with self.connection, self.connection.cursor() as cursor:
+            ledger.record_landed(self.connection, bulk.sha(content), 1)
+            delivery_id, is_new = ledger.record_delivery(
+                self.connection,
+                ledger.Statement(
+                    self.feed, self.feed, content.partition, *period, bulk.sha(content), 1, f"{content.text}.csv", "",
+                    None if vintage is None else stated_at, "manifest", manifest_line=event.line,
+                ),
+            )  # fmt: skip
+            if is_new:  # so that what is dated by this tick later is dated by the very instant
+                cursor.execute("select received_at from ops.delivery where delivery_id = %s", (delivery_id,))
+                ((self.starts[event.at],),) = cursor.fetchall()
+
+    def _parse(self, event: s.ParseContent) -> None:
+        with self.connection, self.connection.cursor() as cursor:
+            waiting = ledger.contents_to_parse(self.connection, self.feed)
+            if event.version > 1:
+                waiting = ledger.contents_to_replay(self.connection, self.feed, event.version)
+            identity = bulk.content_key(event.content), bulk.sha(event.content)
+            (content,) = [found for found in waiting if (found.content_key, found.sha256) == identity]
+            status = "rejected" if event.is_rejected else "parsed"
+            batch_id = ledger.record_batch(
+                self.connection, content, event.version, status, reason=bulk.reason(status)
+            )  # fmt: skip
+            if not event.is_rejected:
+                first, last = event.parse.period or (None, None)
+                ledger.finish_batch(
+                    self.connection, batch_id, partition=event.parse.partition, period_start=first, period_end=last
+                )
+            for key in event.parse.holds | event.parse.removes:  # no reader of the product makes keys yet
+                cursor.execute(
+                    "insert into ops.batch_key values (%s, %s, %s)", (batch_id, key, key in event.parse.removes)
+                )
+        self.batches[event.batch] = batch_id
+
+    def _audit(self, event: s.Audit) -> None:
+        batch_id = self.batches[event.batch]
+        with self.connection, self.connection.cursor() as cursor:
+            for column, check in event.withheld:
+                withholding.withhold(cursor, batch_id, _check(column, check))
+            status = "held" if event.is_held else "parsed"
+            cursor.execute(
+                "update ops.batch set audited_at = clock_timestamp(), status = %s, reason = %s where batch_id = %s",
+                (status, bulk.reason(status), batch_id),
+            )
+
+
+def _check(column: str, check: str) -> Check:
+    return Check(
+        id=bulk.check_id(column, check), type="between_vintages.no_value_vanished", column=column,
+        severity=Withholds(withhold=[column]), reason=bulk.REASON,
+    )  # fmt: skip
