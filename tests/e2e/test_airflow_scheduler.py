@@ -298,32 +298,6 @@ def test_six_ingests_at_once_end_in_the_right_marts(airflow: Airflow) -> None:
     assert mart_hash(airflow.home) == mart_hash(airflow.home, f"asof_{now:%Y%m%d}"), "as one build of everything"
 
 
-def test_a_backfill_of_three_months_fetches_one_archive(airflow: Airflow) -> None:
-    events, sent, asked = airflow.events(SEARCH), len(downloads(airflow.partners)), len(airflow.partners.requests)
-    searches = "select count(*) from marts.fct_stop_search where search_month < date '2018-08-01'"
-    assert airflow.home.sql(searches, role="transformer") == [(0,)]
-    airflow.home(
-        "airflow", "backfill", "create", "--dag-id", f"ingest__{SEARCH}", "--from-date", "2018-05-01",
-        "--to-date", "2018-07-31",
-    )  # fmt: skip
-    airflow.settle("the backfill and its builds are over")
-    airflow.wait(
-        "the backfill is complete", lambda: airflow.sql("select completed_at is null from backfill") == [(False,)]
-    )
-    states = airflow.sql("select state from dag_run where run_type = 'backfill' and dag_id = %s", f"ingest__{SEARCH}")
-    assert states == [("success",)] * 13, "one for each Tuesday"
-    assert downloads(airflow.partners)[sent:] == ["2019-05.zip"]
-    assert len(airflow.partners.requests) == asked + 2, "a redirect, and the archive"
-    batches = airflow.home.sql(
-        "select period_start::text, count(*), min(status), max(status) from ops.batch where feed = %s "
-        "and period_start < date '2018-08-01' group by 1 order by 1", SEARCH
-    )  # fmt: skip
-    assert batches == [(f"2018-0{month}-01", 3, "admitted", "admitted") for month in (5, 6, 7)]
-    assert 1 <= airflow.events(SEARCH) - events <= 3, "only where something was admitted"
-    assert not is_due(airflow.home)
-    assert airflow.home.sql(searches, role="transformer")[0][0] > 0
-
-
 def test_a_backfill_of_a_feed_that_replaces_itself_asks_nobody(airflow: Airflow) -> None:
     events, asked = airflow.events(VICTIMS), len(airflow.partners.requests)
     airflow.home(
