@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+FAULTS := tests/e2e/test_airflow_scheduler.py tests/warehouse/test_build_swaps.py tests/faults
 
 .PHONY: help run up test test-faults bench lint format lock clean
 
@@ -22,8 +23,8 @@ up: $(VENV)/.run ## Airflow's web page, scheduler and the rest; prints address a
 test: $(VENV)/.dev ## Install the development lock and run the tests; of the longest proofs a seeded share
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" $(TESTS)
 
-test-faults: $(VENV)/.dev ## Every bad input, kill and history
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
+test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(FAULTS)
 
 bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
 	@$(BIN)/python -m benchmarks

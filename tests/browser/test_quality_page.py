@@ -13,7 +13,7 @@ from vru.landing import Landing
 from vru.reporting.quality_report import write_quality_report
 from vru.warehouse.embedded import Server
 
-from tests.browser.conftest import Open
+from tests.pages import Open
 from tests.unit.reporting import made
 
 

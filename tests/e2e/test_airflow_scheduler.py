@@ -43,7 +43,7 @@ STREET, SEARCH, VICTIMS = "police_uk_street", "police_uk_stop_search", "mps_homi
 GEOGRAPHY, POPULATION = "ons_geography", "ons_population"
 SECONDS = 900
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("airflow")]
 
 
 @dataclass
@@ -264,25 +264,26 @@ def shortened(partners: SandboxServer, folder: Path) -> Path:
 
 
 def test_an_ingest_alone_makes_the_build_happen(airflow: Airflow) -> None:
-    airflow.unpause("build_marts", f"ingest__{POPULATION}")
-    airflow.wait("the schedule made one run", lambda: airflow.runs(f"ingest__{POPULATION}") == ["success"])
+    airflow.unpause("build_marts", f"ingest__{VICTIMS}")
+    airflow.wait("the schedule made one run", lambda: airflow.runs(f"ingest__{VICTIMS}") == ["success"])
     airflow.wait("the asset made a build", lambda: airflow.runs("build_marts") == ["success"])
     assert airflow.sql("select distinct run_type from dag_run where dag_id = 'build_marts'") == [("asset_triggered",)]
-    assert airflow.events(POPULATION) == 1
+    assert airflow.events(VICTIMS) == 1
     assert not is_due(airflow.home)
 
 
+@pytest.mark.deep
 def test_six_ingests_at_once_end_in_the_right_marts(airflow: Airflow) -> None:
     before = len(airflow.runs("build_marts"))
-    feeds = {STREET: {"since": SINCE}, SEARCH: {"since": SINCE}, VICTIMS: {}, GEOGRAPHY: {}}
+    feeds = {STREET: {"since": SINCE}, SEARCH: {"since": SINCE}, POPULATION: {}, GEOGRAPHY: {}}
     for feed, conf in feeds.items():  # they take the place of the scheduled runs, and wait for the DAG
         due = airflow.call("GET", f"dags/ingest__{feed}")["next_dagrun_logical_date"]
         airflow.trigger(feed, at=due, **conf)
-    airflow.trigger(VICTIMS)
-    airflow.unpause(*(f"ingest__{feed}" for feed in feeds))
     airflow.trigger(POPULATION)
+    airflow.unpause(*(f"ingest__{feed}" for feed in feeds))
+    airflow.trigger(VICTIMS)
     airflow.settle("six ingests and their builds are over")
-    ingests = [state for feed in (*feeds, POPULATION) for state in airflow.runs(f"ingest__{feed}")]
+    ingests = [state for feed in (*feeds, VICTIMS) for state in airflow.runs(f"ingest__{feed}")]
     assert ingests == ["success"] * 7, "six, and the one before them"
     assert 1 <= len(airflow.runs("build_marts")) - before <= 4
     assert not is_due(airflow.home)
@@ -296,6 +297,33 @@ def test_six_ingests_at_once_end_in_the_right_marts(airflow: Airflow) -> None:
     now = datetime.now(UTC)
     airflow.home("build", "--as-known-at", now.isoformat())
     assert mart_hash(airflow.home) == mart_hash(airflow.home, f"asof_{now:%Y%m%d}"), "as one build of everything"
+
+
+@pytest.mark.deep
+def test_a_backfill_of_three_months_fetches_one_archive(airflow: Airflow) -> None:
+    events, sent, asked = airflow.events(SEARCH), len(downloads(airflow.partners)), len(airflow.partners.requests)
+    searches = "select count(*) from marts.fct_stop_search where search_month < date '2018-08-01'"
+    assert airflow.home.sql(searches, role="transformer") == [(0,)]
+    airflow.home(
+        "airflow", "backfill", "create", "--dag-id", f"ingest__{SEARCH}", "--from-date", "2018-05-01",
+        "--to-date", "2018-07-31",
+    )  # fmt: skip
+    airflow.settle("the backfill and its builds are over")
+    airflow.wait(
+        "the backfill is complete", lambda: airflow.sql("select completed_at is null from backfill") == [(False,)]
+    )
+    states = airflow.sql("select state from dag_run where run_type = 'backfill' and dag_id = %s", f"ingest__{SEARCH}")
+    assert states == [("success",)] * 13, "one for each Tuesday"
+    assert downloads(airflow.partners)[sent:] == ["2019-07.zip"], "it ends where the one that is held begins"
+    assert len(airflow.partners.requests) == asked + 2, "a redirect, and the archive"
+    batches = airflow.home.sql(
+        "select period_start::text, count(*), min(status), max(status) from ops.batch where feed = %s "
+        "and period_start < date '2018-08-01' group by 1 order by 1", SEARCH
+    )  # fmt: skip
+    assert batches == [(f"2018-0{month}-01", 3, "admitted", "admitted") for month in (5, 6, 7)]
+    assert 1 <= airflow.events(SEARCH) - events <= 3, "only where something was admitted"
+    assert not is_due(airflow.home)
+    assert airflow.home.sql(searches, role="transformer")[0][0] > 0
 
 
 def test_a_backfill_of_a_feed_that_replaces_itself_asks_nobody(airflow: Airflow) -> None:

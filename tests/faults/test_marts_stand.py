@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from vru import transform
 
 from tests.faults import changes as c
@@ -30,6 +31,7 @@ BAD = {
 """By the shape of the file: status that must come of it, what is done to it, vintage and rows that the manifest states."""
 
 
+@pytest.mark.deep
 def test_marts_stand(platform: Platform) -> None:
     """One story for all feeds, since every build takes its seconds: clean, bad, restated, and as known before that."""
     for feed in FEEDS:

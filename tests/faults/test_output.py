@@ -23,8 +23,8 @@ from vru.reporting.spreadsheet import cell
 from vru.warehouse.embedded import Server
 from vru.warehouse.engine import raw_connection
 
-from tests.browser.conftest import Open, browser, open_page  # noqa: F401 - fixtures
 from tests.faults.test_command_line import Terminal
+from tests.pages import Open
 from tests.unit.reporting import made
 
 VARIANTS = {
@@ -98,7 +98,7 @@ PLACES = {
 
 
 @of_row(39)
-def test_markup_stays_text_on_the_page(variant: str, open_page: Open, report: Path) -> None:  # noqa: F811
+def test_markup_stays_text_on_the_page(variant: str, open_page: Open, report: Path) -> None:
     asked: list[str] = []
     complaints: list[str] = []
     page = open_page(report, 1280, asked, complaints)
@@ -147,7 +147,7 @@ def written(folder: Path, title: str, words: str) -> Report:
 
 
 @of_row(39)
-def test_markup_stays_text_in_the_mail(variant: str, tmp_path: Path, open_page: Open) -> None:  # noqa: F811
+def test_markup_stays_text_in_the_mail(variant: str, tmp_path: Path, open_page: Open) -> None:
     mail = compose(written(tmp_path, "Quality", MARKUP[variant]), tmp_path, "a@vru.example", "b@vru.example")
     assert _Tags(mail.html).names == _Tags(compose(written(tmp_path, "Quality", "plain"), tmp_path, "a@vru.example",
                                                    "b@vru.example").html).names  # fmt: skip

@@ -89,6 +89,7 @@ FUNCTIONS = {
     "ops.next_unit(date '2021-01-01', 'month')": _SCORES,
     "ops.current_input()": _SCORES,
     "ops.is_sound((select b from ops.batch b limit 1))": "migrator loader checker",
+    "ops.is_displaced((select b from ops.batch b limit 1))": "migrator loader checker",
     "ops.earlier_sound_batch(1)": "migrator loader checker",
     "ops.earlier_periods(1)": "migrator loader checker",
     "ops.t_99(9)": _SCORES,

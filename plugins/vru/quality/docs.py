@@ -11,6 +11,7 @@ from psycopg2.extras import RealDictCursor
 from vru.settings import private_dir, settings
 from vru.warehouse.engine import raw_connection
 
+SITE = "checks"
 #: The newest batch of every feed, resource and partition, and the newest build, with the newest result of each check.
 _NEWEST = """
     with subject as (
@@ -55,16 +56,8 @@ def data_docs() -> Path:
     folder = settings().home / "data_docs"
     shutil.rmtree(folder, ignore_errors=True)
     private_dir(folder)
-    context = gate.new_context()
-    context.add_data_docs_site(
-        site_name="checks",
-        site_config={
-            "class_name": "SiteBuilder",
-            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        },
-    )
-    subjects = _by_subject()
+    context = gate.context()
+    subjects, stored = _by_subject(), []
     for name, rows in subjects.items():
         results = [
             ExpectationValidationResult(
@@ -98,7 +91,21 @@ def data_docs() -> Path:
             expectation_suite_identifier=ExpectationSuiteIdentifier(name), run_id=run_id, batch_identifier=name
         )
         context.validation_results_store.set(key, validation)
-    context.build_data_docs(site_names=["checks"])
+        stored.append(key)
+    context.add_data_docs_site(
+        site_name=SITE,
+        site_config={
+            "class_name": "SiteBuilder",
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        },
+    )
+    try:
+        context.build_data_docs(site_names=[SITE])
+    finally:  # the context lives as long as the process, and the next pages are of the newest results only
+        context.delete_data_docs_site(SITE)
+        for key in stored:
+            context.validation_results_store.remove_key(key)
     pages = len(list((folder / "validations").rglob("*.html")))
     if pages != len(subjects):
         raise RuntimeError(f"{folder}: {pages} pages were written for {len(subjects)} subjects; the log says why")

@@ -231,15 +231,10 @@ _batches: dict[tuple[int, str, str], Any] = {}
 def context() -> Any:
     """The one ephemeral context of this process; a forked child makes its own, with connections of its own."""
     if os.getpid() not in _contexts:
-        _contexts[os.getpid()] = new_context()
+        made: Any = gx.get_context(mode="ephemeral")
+        made.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        _contexts[os.getpid()] = made
     return _contexts[os.getpid()]
-
-
-def new_context() -> Any:
-    """A context of its own, without progress bars."""
-    made = gx.get_context(mode="ephemeral")
-    made.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    return made
 
 
 def _batch(schema: str, table: str) -> Any:

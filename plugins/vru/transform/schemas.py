@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,10 +14,10 @@ from psycopg2.extensions import cursor as Cursor
 from vru.transform.errors import BuildError
 from vru.warehouse import locks
 
-LOCK_TRY = "100ms"
-LOCK_PAUSE_SECONDS = 0.2
+LOCK_TRY = "10ms"
+LOCK_PAUSE_SECONDS = 0.05
 LOCK_SECONDS = 900
-"""How long one try for the locks of a swap waits, the pause after it, and all tries together."""
+"""How long one try for the locks of a swap waits, the longest pause after it, and all tries together."""
 
 BUILD = "marts_build"
 LIVE = "marts"
@@ -172,7 +173,7 @@ def _lock_out(cursor: Cursor, schema: str) -> None:
                 raise BuildError(
                     f"readers of {schema} left no gap for {LOCK_SECONDS} s; see pg_stat_activity, then run `vru build`"
                 ) from None
-            time.sleep(LOCK_PAUSE_SECONDS)
+            time.sleep(random.uniform(0, LOCK_PAUSE_SECONDS))  # noqa: S311 - not in step with a reader that loops
         else:
             cursor.execute("set local lock_timeout = 0")
             cursor.execute("release savepoint lock_out")

@@ -15,7 +15,6 @@ from vru.warehouse.engine import raw_connection
 from vru.warehouse.raw_tables import sync_raw_tables
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-"""Advisory lock, so that two processes that start at once do not both migrate."""
 
 
 class MigrationError(Exception):

@@ -296,7 +296,11 @@ create table ops.lease (
     name          text primary key,
     owner         text not null,
     taken_at      timestamptz not null,
-    heartbeat_at  timestamptz not null
+    heartbeat_at  timestamptz not null,
+    -- the session that works under it now; null between the steps of a build. Once it has ended, the lease is dead
+    session_pid    integer,
+    session_start  timestamptz,
+    check ((session_pid is null) = (session_start is null))
 );
 
 -- One row is a report that was written.

@@ -62,7 +62,7 @@ language sql stable as $$
     unit as (
         -- one row is a delivery and one unit that it states
         select
-            s.*, r.delivery_mode, r.withholdable_columns, u.unit_start, u.unit_end, k.unit_key, k.is_withdrawn
+            s.*, r.delivery_mode, r.grain, r.withholdable_columns, u.unit_start, u.unit_end, k.unit_key, k.is_withdrawn
         from stated s
         join ops.resource r on r.feed = s.feed and r.resource = s.resource
         cross join lateral (
@@ -102,7 +102,7 @@ language sql stable as $$
                     case w.delivery_mode
                         when 'append' then w.batch_id::text
                         when 'upsert' then w.unit_key
-                        else w.unit_start::text
+                        else case when w.grain <> 'none' then w.unit_start::text end
                     end
                 order by w.precedence
             ) as choice

@@ -1,11 +1,14 @@
 -- The gate between raw and marts, and the quality score of every feed and period (definitions B18).
 
--- One row is a figure that the audit worked out about a batch once, so that no later reader scans its rows again.
+-- One row is a figure that the audit worked out about a batch, so that no later reader scans its rows again, and the
+-- instant from which it held: it can change when an older vintage comes late, and the score does not depend on who came
+-- first.
 create table ops.batch_measure (
     batch_id     bigint not null references ops.batch,
     measure      text not null check (measure in ('cells_compared', 'cells_unchanged')),
     value        numeric not null check (value >= 0),
-    primary key (batch_id, measure)
+    measured_at  timestamptz not null,
+    primary key (batch_id, measure, measured_at)
 );
 
 -- One row is the weight of one part of the score in one version of the weights. A version is never edited.
@@ -46,6 +49,16 @@ language sql stable as $$
        )
 $$;
 
+-- Whether a sound parse of the same content under a newer contract version has taken the place of this one.
+create function ops.is_displaced(batch ops.batch) returns boolean
+language sql stable as $$
+    select exists (
+        select 1 from ops.batch n
+        where n.feed = batch.feed and n.resource = batch.resource and n.content_key = batch.content_key
+          and n.sha256 = batch.sha256 and n.contract_version > batch.contract_version and ops.is_sound(n)
+    )
+$$;
+
 -- The newest sound batch that was stated before this one (by vintage, never by order of arrival); null if none.
 -- Where each delivery is a period of its own, only one that shares days with this one counts.
 create function ops.earlier_sound_batch(batch bigint, sound_column text default '') returns bigint
@@ -59,15 +72,11 @@ language sql stable as $$
     join ops.delivery d
       on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
     where o.batch_id = batch
-      and ops.is_sound(c, sound_column)
+      and ops.is_sound(c, sound_column) and not ops.is_displaced(c)
       and (d.vintage_at, coalesce(d.manifest_line, -1), d.received_at, d.delivery_id)
         < (o.vintage_at, o.manifest_line, o.received_at, o.delivery_id)
-      and (
-          r.delivery_mode <> 'period'
-          or daterange(c.period_start, c.period_end, '[]') && daterange(o.period_start, o.period_end, '[]')
-      )
-    order by d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc, d.delivery_id desc,
-             c.contract_version desc
+      and (r.delivery_mode <> 'period' or (c.period_start <= o.period_end and o.period_start <= c.period_end))
+    order by d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc, d.delivery_id desc
     limit 1
 $$;
 
@@ -82,9 +91,8 @@ language sql stable as $$
      and c.period_start < o.period_start
     join ops.delivery d
       on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
-    where o.batch_id = batch and ops.is_sound(c) and d.vintage_at <= o.vintage_at
-    order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc,
-             c.contract_version desc
+    where o.batch_id = batch and ops.is_sound(c) and not ops.is_displaced(c) and d.vintage_at <= o.vintage_at
+    order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc
     limit most
 $$;
 
@@ -217,6 +225,13 @@ language sql stable as $$
         ) h
         where s.batch_id is not null
     ),
+    measured as (
+        -- what had been measured by W
+        select distinct on (m.batch_id, m.measure) m.batch_id, m.measure, m.value
+        from ops.batch_measure m
+        where m.measured_at <= coalesce($2, 'infinity')
+        order by m.batch_id, m.measure, m.measured_at desc
+    ),
     part as (
         select
             s.feed, s.resource, s.partition, s.period_start, s.period_end, s.batch_id,
@@ -241,8 +256,8 @@ language sql stable as $$
         left join came c
           on s.delivery_mode = 'period' and c.feed = s.feed and c.resource = s.resource and c.period_start = s.period_start
         left join usual h on h.batch_id = s.batch_id
-        left join ops.batch_measure m on m.batch_id = s.batch_id and m.measure = 'cells_compared'
-        left join ops.batch_measure u on u.batch_id = s.batch_id and u.measure = 'cells_unchanged'
+        left join measured m on m.batch_id = s.batch_id and m.measure = 'cells_compared'
+        left join measured u on u.batch_id = s.batch_id and u.measure = 'cells_unchanged'
     ),
     weights as (
         select w.version, w.part, w.weight
@@ -294,7 +309,7 @@ comment on function ops.feed_score is 'Quality score (0-100) of each feed at (K,
 grant select, insert, update, delete on ops.batch_measure to loader;
 grant select on ops.batch_measure, ops.score_weight, ops.batch_vintage to loader, checker, transformer, publisher;
 revoke all on function
-    ops.is_sound, ops.earlier_sound_batch, ops.earlier_periods, ops.t_99, ops.quality_score, ops.feed_score
+    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.t_99, ops.quality_score, ops.feed_score
 from public;
-grant execute on function ops.is_sound, ops.earlier_sound_batch, ops.earlier_periods to loader, checker;
+grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods to loader, checker;
 grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
