@@ -7,7 +7,6 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-FAULTS := tests/e2e/test_airflow_scheduler.py tests/warehouse/test_build_swaps.py tests/faults
 
 .PHONY: help run up test test-faults bench lint format lock clean
 
@@ -24,7 +23,7 @@ test: $(VENV)/.dev ## Install the development lock and run the tests; of the lon
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" $(TESTS)
 
 test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(FAULTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "fault or deep" tests
 
 bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
 	@$(BIN)/python -m benchmarks

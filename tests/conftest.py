@@ -12,9 +12,21 @@ import pytest
 
 from tests.pages import NAMES, Open
 
+FAULTS = Path(__file__).with_name("faults")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from vru.warehouse.embedded import Server
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What proves that faults do no harm is marked as such; of all else, a file's tests stay in one process."""
+    for item in items:
+        if FAULTS in item.path.parents:
+            item.add_marker(pytest.mark.fault)
+        else:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ STREET, SEARCH, VICTIMS = "police_uk_street", "police_uk_stop_search", "mps_homi
 GEOGRAPHY, POPULATION = "ons_geography", "ons_population"
 SECONDS = 900
 
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("airflow")]
+pytestmark = pytest.mark.timeout(1200)
 
 
 @dataclass
@@ -340,6 +340,7 @@ def test_a_backfill_of_a_feed_that_replaces_itself_asks_nobody(airflow: Airflow)
     assert airflow.events(VICTIMS) == events
 
 
+@pytest.mark.deep
 def test_decisions_on_the_command_line_make_a_build(airflow: Airflow, tmp_path: Path) -> None:
     home, events = airflow.home, airflow.events(VICTIMS)
     before, builds = mart_hash(home), len(airflow.runs("build_marts"))

@@ -76,6 +76,7 @@ def test_what_stays_on_the_machine_is_not(tmp_path: Path) -> None:
     assert (found.done.returncode, found.packets, found.unroutable) == (0, [], 0)
 
 
+@pytest.mark.deep
 def test_no_packet_leaves_the_machine_while_the_sandbox_is_run(new_home: Callable[[], Home], tmp_path: Path) -> None:
     home = new_home()
     run = run_alone(tmp_path / "left.json", [VRU, "run", "--feed", "ons_population"], home.variables)

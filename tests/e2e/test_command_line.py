@@ -183,7 +183,13 @@ def test_the_analyst_reads_marts_and_nothing_else(vru: Home) -> None:
     assert "permission denied" in vru("sql", "-c", "select 1 from ops.batch", expect=2).stderr
 
 
-@pytest.mark.parametrize("past", [[], ["--as-known-at", "2022-08-31"]], ids=["present", "past"])
+@pytest.mark.parametrize(
+    "past",
+    [
+        pytest.param([], id="present"),
+        pytest.param(["--as-known-at", "2022-08-31"], id="past", marks=pytest.mark.deep),
+    ],
+)
 def test_a_report_has_the_same_bytes_twice(vru: Home, tmp_path: Path, past: list[str]) -> None:
     pages = []
     for folder in (tmp_path / "first", tmp_path / "second"):

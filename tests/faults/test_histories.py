@@ -164,9 +164,8 @@ def past_build(admitted_at: datetime) -> tuple[str, dict[str, list[str]]]:
     return transform.mart_hash(result.schema), dumped(result.schema)
 
 
-@pytest.mark.parametrize(
-    "number", [0, *(pytest.param(number, marks=pytest.mark.deep) for number in range(1, HISTORIES))]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("number", range(HISTORIES))
 def test_a_history_ends_as_its_final_state_and_its_past_stays(warehouse: Warehouse, number: int) -> None:
     of = world(number % WORLDS)
     expected = final(warehouse, number % WORLDS)

@@ -17,8 +17,6 @@ from tests.warehouse.build_loader import TODAY, execute, own_warehouse, rows, wi
 from tests.warehouse.build_process import BuildProcess, until
 from tests.warehouse.small_feeds import every_feed, months, street
 
-pytestmark = pytest.mark.xdist_group("swaps")
-
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[None]:

@@ -7,6 +7,7 @@ a comparison of months needs stands before.
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ CHECKS = {
     for resource, suite in load_feed_suite(feed).resources.items()
 }
 COMPARED = [place for place, checks in CHECKS.items() if any(check.is_between for check in checks.values())]
+USUAL = 4
+"""Resources of which `make test` runs every order; `make test-faults` runs them all."""
 PLACES = pytest.mark.parametrize(("feed", "resource"), COMPARED, ids=[".".join(place) for place in COMPARED])
 
 
@@ -44,7 +47,13 @@ def gate(migrated: Server) -> Iterator[Gate]:
     found.close()
 
 
-@PLACES
+@pytest.mark.parametrize(
+    ("feed", "resource"),
+    [
+        pytest.param(*place, id=".".join(place), marks=() if number < USUAL else pytest.mark.deep)
+        for number, place in enumerate(random.Random(20181104).sample(COMPARED, len(COMPARED)))
+    ],
+)
 def test_every_order_of_arrival_ends_the_same(gate: Gate, feed: str, resource: str) -> None:
     plan = plans()[feed, resource]
     files = [delivery(feed, resource, case) for case in plan["in_any_order"]]
