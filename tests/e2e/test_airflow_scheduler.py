@@ -181,7 +181,7 @@ def partners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer
 
 
 @pytest.fixture(scope="module")
-def airflow(new_home: Callable[[], Home], partners: SandboxServer) -> Iterator[Airflow]:
+def at_rest(new_home: Callable[[], Home], partners: SandboxServer) -> Iterator[Airflow]:
     """Airflow with every DAG known and paused."""
     home = new_home()
     home.environment["VRU_SANDBOX_URL"] = partners.url
@@ -263,10 +263,16 @@ def shortened(partners: SandboxServer, folder: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def airflow(at_rest: Airflow) -> Airflow:
+    """Airflow after the first run of one feed, and after the build that came of it."""
+    at_rest.unpause("build_marts", f"ingest__{VICTIMS}")
+    at_rest.wait("the schedule made one run", lambda: at_rest.runs(f"ingest__{VICTIMS}") == ["success"])
+    at_rest.wait("the asset made a build", lambda: at_rest.runs("build_marts") == ["success"])
+    return at_rest
+
+
 def test_an_ingest_alone_makes_the_build_happen(airflow: Airflow) -> None:
-    airflow.unpause("build_marts", f"ingest__{VICTIMS}")
-    airflow.wait("the schedule made one run", lambda: airflow.runs(f"ingest__{VICTIMS}") == ["success"])
-    airflow.wait("the asset made a build", lambda: airflow.runs("build_marts") == ["success"])
     assert airflow.sql("select distinct run_type from dag_run where dag_id = 'build_marts'") == [("asset_triggered",)]
     assert airflow.events(VICTIMS) == 1
     assert not is_due(airflow.home)
