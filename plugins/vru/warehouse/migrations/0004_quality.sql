@@ -96,6 +96,22 @@ language sql stable as $$
     limit most
 $$;
 
+-- The code of a London borough or of the City by its name, however it is spelt; null for any other name (register of the
+-- Office for National Statistics: the codes follow the alphabet, after the City).
+create function ops.borough_code(borough_name text) returns text
+language sql immutable parallel safe as $$
+    select 'E090000' || lpad(array_position(
+        array[
+            'city of london', 'barking and dagenham', 'barnet', 'bexley', 'brent', 'bromley', 'camden', 'croydon', 'ealing',
+            'enfield', 'greenwich', 'hackney', 'hammersmith and fulham', 'haringey', 'harrow', 'havering', 'hillingdon',
+            'hounslow', 'islington', 'kensington and chelsea', 'kingston upon thames', 'lambeth', 'lewisham', 'merton',
+            'newham', 'redbridge', 'richmond upon thames', 'southwark', 'sutton', 'tower hamlets', 'waltham forest',
+            'wandsworth', 'westminster'
+        ],
+        lower(replace(btrim(borough_name), '&', 'and'))
+    )::text, 2, '0')
+$$;
+
 -- Two-sided 99 % quantile of Student's t, by degrees of freedom (5 and more; standard table).
 create function ops.t_99(degrees integer) returns numeric
 language sql immutable parallel safe as $$
@@ -309,7 +325,10 @@ comment on function ops.feed_score is 'Quality score (0-100) of each feed at (K,
 grant select, insert, update, delete on ops.batch_measure to loader;
 grant select on ops.batch_measure, ops.score_weight, ops.batch_vintage to loader, checker, transformer, publisher;
 revoke all on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.t_99, ops.quality_score, ops.feed_score
+    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code, ops.t_99,
+    ops.quality_score, ops.feed_score
 from public;
-grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods to loader, checker;
+grant execute on function
+    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+to loader, checker;
 grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
