@@ -7,7 +7,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-# one more than cores: much of a proof is waiting
+# three processes on two cores: much of a proof is waiting
+PYTEST := $(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 .PHONY: help run up test test-faults bench lint format lock clean
 
@@ -21,10 +22,10 @@ up: $(VENV)/.run ## Airflow's web page, scheduler and the rest; prints address a
 	@$(BIN)/vru up
 
 test: $(VENV)/.dev ## Install the development lock and run the tests; of the longest proofs a seeded share
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not deep" $(TESTS)
+	@$(PYTEST) --dist loadfile -m "not deep" $(TESTS)
 
 test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m "fault or deep" tests
+	@$(PYTEST) --dist loadgroup -m "fault or deep" tests
 
 bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
 	@$(BIN)/python -m benchmarks
