@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Install the development lock and run the tests; of the lon
 	@$(PYTEST) --dist loadfile -m "not deep" $(TESTS)
 
 test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
-	@$(PYTEST) --dist loadgroup -m "fault or deep" tests
+	@$(PYTEST) --dist loadscope -m "fault or deep" tests
 
 bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
 	@$(BIN)/python -m benchmarks

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.pages import NAMES, Open
 
@@ -17,16 +18,27 @@ FAULTS = Path(__file__).with_name("faults")
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from vru.warehouse.embedded import Server
+    from xdist.remote import Producer
+
+
+class CasesApart(LoadScopeScheduling):
+    """The tests of a file stay in one process, but those of the folder of faults, which need nothing of each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith("tests/faults/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """How `--dist loadscope` spreads the tests."""
+    return CasesApart(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What proves that faults do no harm is marked as such; of all else, a file's tests stay in one process."""
+    """Mark what proves that faults do no harm."""
     for item in items:
         if FAULTS in item.path.parents:
             item.add_marker(pytest.mark.fault)
-        else:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="module")

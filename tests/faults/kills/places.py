@@ -59,7 +59,7 @@ PARSE = (
     Place("parse", "after_the_rows", holds.row("ops.batch", "new.rows_parsed > 0", event="update"), PARSING,
           "update ops.batch set"),
     Place("parse", "in_the_commit_of_the_second_file", holds.commit("ops.batch", SECOND), PARSING, "commit", ("parsed",)),
-    Place("parse", "in_the_rows_of_the_second_feed", holds.row(f"raw.{POPULATION}", "new.line_number = 20"),
+    Place("parse", "in_the_rows_of_the_second_feed", holds.row(f"raw.{POPULATION}__borough", "new.line_number = 20"),
           f"vru: ingest {POPULATION}", "copy ", ("admitted",) * 2),
 )  # fmt: skip
 AUDIT = (
