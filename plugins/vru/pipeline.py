@@ -86,8 +86,9 @@ def fetch(
     """Ask the partner, keep the bytes, and note every attempt and delivery. Raises ContractError.
 
     `since` alone asks for the present and what came before it; `since` with `until`, or `period`, for that past only,
-    of which a feed whose every delivery replaces the one before has nothing. A content that counts already and is now
-    stated at another date may stand before vintages that it was not compared with; these are checked again.
+    of which a feed whose every delivery replaces the one before has nothing. A content that was parsed already and is
+    now stated at another date may stand before vintages that it was not compared with, or behind none of those that it
+    was; these comparisons are made again.
     """
     from vru import quality
 
@@ -108,8 +109,7 @@ def fetch(
             with connection:
                 _note(connection, contract, store, answer, done)
         for batch in ledger.batches_of_deliveries(connection, done.new):
-            if batch.status == "admitted":
-                quality.recheck_later(batch.batch_id)
+            quality.recheck_stated_again(batch.batch_id)
     finally:
         connection.close()
     return done

@@ -188,8 +188,11 @@ def test_a_history_ends_as_its_final_state_and_its_past_stays(warehouse: Warehou
 @pytest.mark.parametrize("number", range(WORLDS))
 def test_what_is_superseded_leaves_no_trace_but_in_the_scores(warehouse: Warehouse, number: int) -> None:
     expected = final(warehouse, number)
-    assert 0 < len(expected.current) < len(world(number).statements)
-    load(warehouse, world(number), expected.current)
+    contents = {(one.feed, one.content) for one in expected.current}
+    # a content that returned counts because it was let in when it was first stated
+    kept = [one for one in world(number).statements if (one.feed, one.content) in contents]
+    assert 0 < len(kept) < len(world(number).statements)
+    load(warehouse, world(number), kept)
     assert hash_without_scores() == expected.without_scores
 
 

@@ -9,7 +9,7 @@ from vru.quality.audit import admit, audit
 from vru.quality.docs import data_docs
 from vru.quality.errors import QualityError
 from vru.quality.marts import audit_build
-from vru.quality.recheck import recheck_later
+from vru.quality.recheck import recheck_later, recheck_stated_again
 from vru.quality.suites import SuiteError
 from vru.quality.verdict import FailedCheck, Verdict
 
@@ -23,4 +23,5 @@ __all__ = [
     "audit_build",
     "data_docs",
     "recheck_later",
+    "recheck_stated_again",
 ]

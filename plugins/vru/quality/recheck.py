@@ -37,6 +37,26 @@ def recheck_later(batch_id: int) -> None:
         connection.close()
 
 
+def recheck_stated_again(batch_id: int) -> None:
+    """Compare a batch again whose content was stated at one more date, and then every later vintage.
+
+    A batch is judged by the first date at which its content was stated; the new date may come before it. A batch that
+    was held may count now, and the other way round. Otherwise as `recheck_later`.
+    """
+    connection = raw_connection("loader", name="recheck")
+    try:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(
+                "select 1 from ops.batch where batch_id = %s and audited_at is not null and status <> 'rejected'",
+                (batch_id,),
+            )
+            if cursor.fetchone() is not None:
+                _recheck(cursor, batch_id)
+                recheck_later_vintages(cursor, batch_id)
+    finally:
+        connection.close()
+
+
 def recheck_later_vintages(cursor: Cursor, batch_id: int, *, only_audited_before: bool = False) -> None:
     """Compare batches stated later again, oldest first, so that each is compared with what the last step left.
 
