@@ -109,7 +109,7 @@ def fetch(
             with connection:
                 _note(connection, contract, store, answer, done)
         for batch in ledger.batches_of_deliveries(connection, done.new):
-            quality.recheck_stated_again(batch.batch_id)
+            quality.recheck_stated_again(batch.batch_id, done.new)
     finally:
         connection.close()
     return done

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from vru import reporting, transform
 
-from tests.faults.feeds import FEEDS, GEOGRAPHY, POPULATION, STOP_SEARCH, STREET, Delivery, Feed
+from tests.faults.feeds import FEEDS, GEOGRAPHY, POPULATION, STOP_SEARCH, STREET, VICTIMS, Delivery, Feed
 from tests.faults.platform import Platform, Row, query
 from tests.faults.record_changes import Record, closed
 from tests.faults.series import found, of_month
@@ -144,6 +144,17 @@ def test_late(feed: Feed, variant: str, platform: Platform) -> None:
     assert {row["batch_id"] for row in is_read_from(feed, day, admitted_at)}.isdisjoint(
         {row["batch_id"] for row in came}
     )
+
+
+def test_a_held_list_counts_once_it_is_known_that_it_was_first(platform: Platform) -> None:
+    """A content is judged by the first day of which it is stated, whichever of its statements came first."""
+    records = found(VICTIMS)
+    short = [record for record in records if record["Recorded Date"] != records[0]["Recorded Date"]]
+    held = platform.deliver(VICTIMS, file(VICTIMS, short, DAYS[0]))
+    assert (held.exit_code, held.batch["status"]) == (1, "held"), "a month of the earlier list is lost"
+    before_that_list = platform.deliver(VICTIMS, file(VICTIMS, short, "2020-02-05"))
+    assert (before_that_list.exit_code, before_that_list.batches) == (0, []), before_that_list.message
+    assert query("select status from ops.batch where batch_id = %s", held.batch["batch_id"]) == [{"status": "admitted"}]
 
 
 @pytest.mark.deep

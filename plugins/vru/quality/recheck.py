@@ -16,6 +16,8 @@ from vru.warehouse import admission
 from vru.warehouse.engine import raw_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.batch import Batch
@@ -37,21 +39,25 @@ def recheck_later(batch_id: int) -> None:
         connection.close()
 
 
-def recheck_stated_again(batch_id: int) -> None:
-    """Compare a batch again whose content was stated at one more date, and then every later vintage.
+def recheck_stated_again(batch_id: int, delivery_ids: Sequence[int]) -> None:
+    """Compare every later vintage again, now that these deliveries state the content of a batch once more.
 
-    A batch is judged by the first date at which its content was stated; the new date may come before it. A batch that
-    was held may count now, and the other way round. Otherwise as `recheck_later`.
+    A batch is judged by the first delivery of its content. Where that is one of these, it is compared again itself:
+    one that was held may count now, and the other way round. Otherwise as `recheck_later`.
     """
     connection = raw_connection("loader", name="recheck")
     try:
         with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
             cursor.execute(
-                "select 1 from ops.batch where batch_id = %s and audited_at is not null and status <> 'rejected'",
-                (batch_id,),
+                "select status, delivery_id = any(%s) as is_first from ops.batch_vintage "
+                "where batch_id = %s and audited_at is not null",
+                (list(delivery_ids), batch_id),
             )
-            if cursor.fetchone() is not None:
-                _recheck(cursor, batch_id)
+            found: Any = cursor.fetchone()
+            if found is None:
+                return
+            has_changed = found["is_first"] and _recheck(cursor, batch_id)
+            if has_changed or found["status"] == "admitted":
                 recheck_later_vintages(cursor, batch_id)
     finally:
         connection.close()
