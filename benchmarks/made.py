@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from vru.sandbox.geography import AUTHORITIES, lsoas_2011, lsoas_2021
 
-BOROUGHS = ("Barnet", "Camden", "Ealing", "Hackney", "Lambeth", "Newham", "Southwark", "Sutton")
+#: The small areas of the synthetic London that stand in both vintages, so that its lookup knows them all.
+AREAS = [
+    area
+    for authority in AUTHORITIES
+    for old, new in [(lsoas_2011(authority), lsoas_2021(authority))]
+    for area in old
+    if area in new
+]
 CRIME_TYPES = (
     "Anti-social behaviour", "Burglary", "Criminal damage and arson", "Drugs", "Other theft", "Public order", "Robbery",
     "Shoplifting", "Theft from the person", "Vehicle crime", "Violence and sexual offences",
@@ -19,6 +28,8 @@ OUTCOMES = (
 )  # fmt: skip
 FORCE = "Metropolitan Police Service"
 CHUNK = 250_000
+FORM = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+"""What the files are made by; another form makes other files."""
 
 
 def data_folder() -> Path:
@@ -30,8 +41,8 @@ def data_folder() -> Path:
 
 
 def street_file(month: str, rows: int) -> Path:
-    """A synthetic file of one force and month (YYYY-MM); made once, in a folder of its own for each size."""
-    path = data_folder() / f"street-{rows}" / f"{month}-metropolitan-street.csv"
+    """A synthetic file of one force and month (YYYY-MM); made once, in a folder for each form and size."""
+    path = data_folder() / f"street-{FORM}-{rows}" / f"{month}-metropolitan-street.csv"
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,15 +56,12 @@ def street_file(month: str, rows: int) -> Path:
 
 
 def _street(month: str, rows: int, generator: np.random.Generator) -> pl.DataFrame:
-    area = generator.integers(0, 4000, rows)
+    area = generator.integers(0, len(AREAS), rows)
     kind = generator.integers(0, len(CRIME_TYPES), rows)
     is_antisocial = pl.Series(kind == 0)
     is_placed = pl.Series(generator.random(rows) > 0.06)
     letters = generator.integers(0, 1 << 63, (4, rows), dtype=np.int64)
     identity = pl.Series(["".join(f"{part:016x}" for part in row) for row in letters.T.tolist()])
-    code = pl.Series(area).map_elements(lambda n: f"E01{n:06d}", return_dtype=pl.Utf8)
-    borough = pl.Series(np.array(BOROUGHS)[area % len(BOROUGHS)])
-    suffix = pl.Series(area // 26 % 100).cast(pl.Utf8).str.zfill(3) + pl.Series(np.array(list("ABCDEFGHIJ"))[area % 10])
     frame = pl.DataFrame(
         {
             "Crime ID": identity,
@@ -63,8 +71,8 @@ def _street(month: str, rows: int, generator: np.random.Generator) -> pl.DataFra
             "Longitude": pl.Series((generator.random(rows) * 0.7 - 0.45).round(6)),
             "Latitude": pl.Series((generator.random(rows) * 0.35 + 51.3).round(6)),
             "Location": "On or near Made Street " + pl.Series(area).cast(pl.Utf8),
-            "LSOA code": code,
-            "LSOA name": borough + " " + suffix,
+            "LSOA code": pl.Series(np.array([lsoa.code for lsoa in AREAS])[area]),
+            "LSOA name": pl.Series(np.array([lsoa.name for lsoa in AREAS])[area]),
             "Crime type": pl.Series(np.array(CRIME_TYPES)[kind]),
             "Last outcome category": pl.Series(np.array(OUTCOMES)[generator.integers(0, len(OUTCOMES), rows)]),
             "Context": pl.Series([None] * rows, dtype=pl.Utf8),
