@@ -12,6 +12,7 @@ from benchmarks import load, made, state
 from benchmarks.figures import PAIRS, Figure, in_turns, ratio, seconds
 
 AGGREGATE = Path(__file__).with_name("street_checks.sql")
+MONTH = date(2022, 3, 1)
 TODAY = date(2022, 5, 1)
 
 
@@ -20,7 +21,7 @@ def figures() -> list[Figure]:
     from vru import pipeline
     from vru.profile import Source
 
-    file = made.street_file("2022-03", load.ROWS)
+    file = made.street_file(f"{MONTH:%Y-%m}", load.ROWS)
     with state.fresh():
         fetched = pipeline.fetch(load.FEED, Source("files"), file=file)
         (batch_id,) = pipeline.parse(load.FEED, fetched.deliveries).batches
@@ -64,7 +65,8 @@ def _aggregate(batch_id: int, checks: list[Any]) -> float:
         row: dict[str, Any] = {}
 
         def run() -> None:
-            cursor.execute(AGGREGATE.read_text(encoding="utf-8"), {"batch_id": batch_id, "today": TODAY})
+            asked = {"batch_id": batch_id, "month": MONTH, "today": TODAY}
+            cursor.execute(AGGREGATE.read_text(encoding="utf-8"), asked)
             row.update(cursor.fetchone() or {})
 
         taken = seconds(run)
