@@ -14,6 +14,7 @@ from benchmarks.figures import PAIRS, Figure, in_turns, ratio
 
 ROWS = 50_000
 """Street rows of a month: about what three forces of London have in two weeks, enough that row work shows."""
+MONTHS = (12, 48)
 FIRST = date(2017, 1, 1)
 HOMICIDE = "mps_homicide_victims"
 SMALL = ("ons_geography", "ons_population", HOMICIDE)
@@ -23,15 +24,15 @@ TODAY = date(2022, 10, 15)
 def figures() -> list[Figure]:
     """Both warehouses get the same months after their own history; each month is built before the next comes."""
     with ExitStack() as stack:
-        short, long = (_with_history(stack, months) for months in (12, 48))
+        short, long = (_with_history(stack, months) for months in MONTHS)
         pairs = []
         nodes: dict[str, list[float]] = {}
         for number in range(PAIRS):
             pairs.append(
                 in_turns(
                     number,
-                    partial(_new_month, long, 48 + number, nodes),
-                    partial(_new_month, short, 12 + number, None),
+                    partial(_new_month, long, MONTHS[1] + number, nodes),
+                    partial(_new_month, short, MONTHS[0] + number, None),
                 )
             )
     value, context = ratio(pairs)

@@ -7,7 +7,7 @@ next call of the same step finishes what was begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
 
 from vru import clock, profile
 from vru.contracts import Contract, load_contract
@@ -90,8 +91,6 @@ def fetch(
     now stated at another date may stand before vintages that it was not compared with, or behind none of those that it
     was; these comparisons are made again.
     """
-    from vru import quality
-
     contract = load_contract(feed)
     store = landing()
     done = Fetched()
@@ -108,8 +107,6 @@ def fetch(
         for answer in asked:
             with connection:
                 _note(connection, contract, store, answer, done)
-        for batch in ledger.batches_of_deliveries(connection, done.new):
-            quality.recheck_stated_again(batch.batch_id, done.new)
     finally:
         connection.close()
     return done
@@ -214,20 +211,27 @@ def replay(feed: str, batch_id: int | None = None) -> Ingested:
 
 def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> str:
     """Admit a held batch, or lift a withheld column; later vintages are then checked against it. The batch's feed."""
-    from vru import quality
-
-    feed = decisions.release(batch_id, reason, decided_by, column)
-    quality.recheck_later(batch_id)
-    return feed
+    return _decide(batch_id, lambda connection: decisions.release(connection, batch_id, reason, decided_by, column))
 
 
 def withdraw(batch_id: int, reason: str, decided_by: str) -> str:
     """Take an admitted batch back; later vintages are then checked against the one before it. The batch's feed."""
+    return _decide(batch_id, lambda connection: decisions.withdraw(connection, batch_id, reason, decided_by))
+
+
+def _decide(batch_id: int, decision: Callable[[Connection], None]) -> str:
+    """A decision and what follows from it for later vintages, in one transaction. Raises DecisionError."""
     from vru import quality
 
-    feed = decisions.withdraw(batch_id, reason, decided_by)
-    quality.recheck_later(batch_id)
-    return feed
+    connection = raw_connection("loader", name=f"decide on batch {batch_id}")
+    try:
+        feed = decisions.feed_of(connection, batch_id)
+        with _one_at_a_time(feed), connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            decision(connection)
+            quality.recheck_later(cursor, batch_id)
+        return feed
+    finally:
+        connection.close()
 
 
 class _History:
@@ -259,8 +263,12 @@ class _History:
 
 
 def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
-    """Write one attempt with its deliveries, in one transaction."""
+    """Write one attempt with its deliveries, and what they change about audits of before, in one transaction."""
+    from vru import quality
+
     feed = contract.feed
+    with connection.cursor() as cursor:  # who audits this feed meanwhile would not see what is compared again
+        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
     if answer.sha256 is not None and answer.size_bytes is not None:
         ledger.record_landed(connection, answer.sha256, answer.size_bytes)
     outcome = answer.outcome
@@ -268,6 +276,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     met = [delivery_id for delivery_id, _ in noted]
     new = [delivery_id for delivery_id, is_new in noted if is_new]
     done.new += new
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        quality.recheck_stated_again(cursor, new)
     if outcome == "new" and met and not new:
         outcome = "unchanged"
     if outcome in ("not_modified", "unchanged") and answer.sha256 and not met:

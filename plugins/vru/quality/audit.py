@@ -11,7 +11,7 @@ from vru.quality import quarantine, stability
 from vru.quality.batch import load_batch
 from vru.quality.errors import QualityError
 from vru.quality.expectations import expectation_of_batch
-from vru.quality.recheck import recheck_later_vintages
+from vru.quality.recheck import recheck_later
 from vru.quality.verdict import FailedCheck, Verdict, one_line, stored_verdict
 from vru.quality.withholding import withhold
 from vru.warehouse import admission
@@ -58,7 +58,7 @@ def admit(batch_id: int) -> bool:
             if found["status"] != "parsed" or found["audited_at"] is None:
                 return bool(found["status"] == "admitted")
             admission.admit(cursor, batch_id)
-            recheck_later_vintages(cursor, batch_id, only_audited_before=True)
+            recheck_later(cursor, batch_id, only_audited_before=True)
             return True
     finally:
         connection.close()

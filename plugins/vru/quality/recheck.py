@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from psycopg2.extras import RealDictCursor
-
 from vru.quality import stability, vintages
 from vru.quality.batch import load_batch
 from vru.quality.quarantine import OF_ROWS
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
 from vru.warehouse import admission
-from vru.warehouse.engine import raw_connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,53 +20,47 @@ if TYPE_CHECKING:
     from vru.quality.batch import Batch
 
 
-def recheck_later(batch_id: int) -> None:
+def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
+    """Compare vintages again, now that these deliveries state contents once more that were audited already.
+
+    A batch is judged by the first delivery of its content. Where that is one of these, it is compared again itself:
+    one that was held may count now, and the other way round. What was stated after these deliveries is compared with
+    it; what lies before them never was. `cursor` returns rows as dicts. Raises as `recheck_later` does.
+    """
+    cursor.execute(
+        """
+        select v.batch_id, v.status, v.delivery_id = any(%(stated)s) as is_first
+        from ops.batch_vintage v
+        where v.audited_at is not null and v.batch_id in (
+            select b.batch_id from ops.delivery d join ops.batch b using (feed, resource, content_key, sha256)
+            where d.delivery_id = any(%(stated)s)
+        )
+        order by v.batch_id
+        """,
+        {"stated": list(delivery_ids)},
+    )
+    found: list[Any] = cursor.fetchall()
+    for row in found:
+        has_changed = row["is_first"] and _recheck(cursor, row["batch_id"])
+        if has_changed or row["status"] in ("parsed", "admitted"):
+            recheck_later(cursor, row["batch_id"], stated_by=delivery_ids)
+
+
+def recheck_later(
+    cursor: Cursor, batch_id: int, *, stated_by: Sequence[int] = (), only_audited_before: bool = False
+) -> None:
     """Compare every later vintage of the partition again, now that this one stands (or no longer stands) before it.
 
     A column may be withheld, or one that only such a check withheld be lifted. A batch that now fails is held, also
     where it counted until now, one that was held only for what is now sound is admitted, and its stability is measured
-    again. What a person released, lifted or withdrew stays as that person left it. Raises SuiteError, ContractError and
-    QualityError, and writes nothing then.
+    again. What a person released, lifted or withdrew stays as that person left it.
+
+    Oldest first, so that each is compared with what the last step left; where one changes, those stated after it are
+    compared again too. `stated_by` leaves only those later than the first of these deliveries of the batch's content,
+    `only_audited_before` those that were audited while this one was not yet sound. `cursor` returns rows as dicts; the
+    transaction is the caller's. Raises SuiteError, ContractError and QualityError.
     """
-    connection = raw_connection("loader", name="recheck")
-    try:
-        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            recheck_later_vintages(cursor, batch_id)
-    finally:
-        connection.close()
-
-
-def recheck_stated_again(batch_id: int, delivery_ids: Sequence[int]) -> None:
-    """Compare every later vintage again, now that these deliveries state the content of a batch once more.
-
-    A batch is judged by the first delivery of its content. Where that is one of these, it is compared again itself:
-    one that was held may count now, and the other way round. Otherwise as `recheck_later`.
-    """
-    connection = raw_connection("loader", name="recheck")
-    try:
-        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(
-                "select status, delivery_id = any(%s) as is_first from ops.batch_vintage "
-                "where batch_id = %s and audited_at is not null",
-                (list(delivery_ids), batch_id),
-            )
-            found: Any = cursor.fetchone()
-            if found is None:
-                return
-            has_changed = found["is_first"] and _recheck(cursor, batch_id)
-            if has_changed or found["status"] == "admitted":
-                recheck_later_vintages(cursor, batch_id)
-    finally:
-        connection.close()
-
-
-def recheck_later_vintages(cursor: Cursor, batch_id: int, *, only_audited_before: bool = False) -> None:
-    """Compare batches stated later again, oldest first, so that each is compared with what the last step left.
-
-    Where one of them changes, those stated after it are compared again too. With `only_audited_before`, only those
-    that were audited while this one was not yet sound. `cursor` returns rows as dicts. Raises as `recheck_later` does.
-    """
-    waiting = _stated_later(cursor, batch_id, only_audited_before=only_audited_before)
+    waiting = _stated_later(cursor, batch_id, stated_by=stated_by, only_audited_before=only_audited_before)
     while waiting:
         place = min(waiting)
         waiting.remove(place)
@@ -78,34 +69,43 @@ def recheck_later_vintages(cursor: Cursor, batch_id: int, *, only_audited_before
             waiting |= {after for after in _stated_later(cursor, later) if after > place}
 
 
-def _stated_later(cursor: Cursor, batch_id: int, *, only_audited_before: bool = False) -> set[tuple[Any, ...]]:
+def _stated_later(
+    cursor: Cursor, batch_id: int, *, stated_by: Sequence[int] = (), only_audited_before: bool = False
+) -> set[tuple[Any, ...]]:
     """Batches whose comparisons may rest on this one, each as its place in the order of statements; batch_id last."""
     cursor.execute(
         """
         select l.vintage_at, coalesce(l.period_start, date '0001-01-01') as period_start, l.manifest_line,
                l.received_at, l.delivery_id, l.batch_id
-        from ops.batch_vintage b
+        from ops.batch b
         join ops.resource r on r.feed = b.feed and r.resource = b.resource
+        cross join lateral (
+            select d.vintage_at, coalesce(d.manifest_line, -1) as manifest_line, d.received_at, d.delivery_id
+            from ops.delivery d
+            where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+              and (%(stated_by)s = '{}' or d.delivery_id = any(%(stated_by)s))
+            order by 1, 2, 3, 4 limit 1
+        ) s
         join ops.batch_vintage l
           on l.feed = b.feed and l.resource = b.resource and l.partition = b.partition
          and l.batch_id <> b.batch_id and l.sha256 <> b.sha256
          and l.status in ('parsed', 'admitted', 'held', 'withdrawn')
-         and l.audited_at < case when %s then b.audited_at else 'infinity' end
-        where b.batch_id = %s
+         and l.audited_at < case when %(only_audited_before)s then b.audited_at else 'infinity' end
+        where b.batch_id = %(batch_id)s
           and case
               -- a later period is judged by at most the 24 sound ones before it
               when r.delivery_mode = 'period' and l.period_start > b.period_start
-              then l.vintage_at >= b.vintage_at and (
+              then l.vintage_at >= s.vintage_at and (
                   select count(distinct m.period_start) from ops.batch m
                   where m.feed = b.feed and m.resource = b.resource and m.partition = b.partition
                     and m.period_start >= b.period_start and m.period_start < l.period_start and ops.is_sound(m)
               ) <= 24
               else (l.vintage_at, l.manifest_line, l.received_at, l.delivery_id)
-                 > (b.vintage_at, b.manifest_line, b.received_at, b.delivery_id)
+                 > (s.vintage_at, s.manifest_line, s.received_at, s.delivery_id)
                    and (r.delivery_mode <> 'period' or l.period_end >= b.period_start)
           end
         """,
-        (only_audited_before, batch_id),
+        {"stated_by": list(stated_by), "only_audited_before": only_audited_before, "batch_id": batch_id},
     )
     rows: list[Any] = cursor.fetchall()
     return {tuple(row.values()) for row in rows}
@@ -113,6 +113,7 @@ def _stated_later(cursor: Cursor, batch_id: int, *, only_audited_before: bool = 
 
 def _recheck(cursor: Cursor, batch_id: int) -> bool:
     """Compare one batch again and decide about it anew; whether any comparison has another outcome now."""
+    cursor.execute("set local enable_nestloop = off")  # as for Great Expectations, in gate.py
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
     cursor.execute(
         "select distinct on (check_id) check_id, is_success, severity, check_type, reason, "

@@ -5,64 +5,60 @@ from __future__ import annotations
 from psycopg2.extensions import connection as Connection
 
 from vru.warehouse import admission, ledger
-from vru.warehouse.engine import raw_connection
 
 
 class DecisionError(ValueError):
     """A decision that does not fit the state of the batch. The message says which state that is."""
 
 
-def release(batch_id: int, reason: str, decided_by: str, column: str | None = None) -> str:
-    """Admit a held batch, or lift a withheld column; the batch's feed. Raises DecisionError."""
-    connection = raw_connection("loader", name="release")
-    try:
-        with connection:
-            state = _locked(connection, batch_id, reason)
-            with connection.cursor() as cursor:
-                if column is None:
-                    if state.status != "held":
-                        raise DecisionError(f"batch {batch_id} is {state.status}; only a held batch can be released")
-                    admission.admit(cursor, batch_id)
-                    _decide(connection, batch_id, "release", None, reason, decided_by)
-                else:
-                    cursor.execute(
-                        "update ops.withheld_column set lifted_at = ops.stamp() "
-                        "where batch_id = %s and column_name = %s and lifted_at is null",
-                        (batch_id, column),
-                    )
-                    if not cursor.rowcount:
-                        raise DecisionError(f"batch {batch_id}: column '{column}' is not withheld")
-                    _decide(connection, batch_id, "release_column", column, reason, decided_by)
-        return state.feed
-    finally:
-        connection.close()
-
-
-def withdraw(batch_id: int, reason: str, decided_by: str) -> str:
-    """Take an admitted batch back; its feed. Raises DecisionError."""
-    connection = raw_connection("loader", name="withdraw")
-    try:
-        with connection:
-            state = _locked(connection, batch_id, reason)
-            if state.status != "admitted":
-                raise DecisionError(f"batch {batch_id} is {state.status}; only an admitted batch can be withdrawn")
-            with connection.cursor() as cursor:
-                admission.withdraw(cursor, batch_id, reason.strip())
-            _decide(connection, batch_id, "withdraw", None, reason, decided_by)
-        return state.feed
-    finally:
-        connection.close()
-
-
-def _locked(connection: Connection, batch_id: int, reason: str) -> ledger.BatchState:
-    if not reason.strip():
-        raise DecisionError("give the reason with --reason; it is kept beside the batch")
+def release(connection: Connection, batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
+    """Admit a held batch, or lift a withheld column; the transaction is the caller's. Raises DecisionError."""
+    status = _locked(connection, batch_id, reason)
     with connection.cursor() as cursor:
-        cursor.execute("select 1 from ops.batch where batch_id = %s for update", (batch_id,))
+        if column is None:
+            if status != "held":
+                raise DecisionError(f"batch {batch_id} is {status}; only a held batch can be released")
+            admission.admit(cursor, batch_id)
+            _decide(connection, batch_id, "release", None, reason, decided_by)
+        else:
+            cursor.execute(
+                "update ops.withheld_column set lifted_at = ops.stamp() "
+                "where batch_id = %s and column_name = %s and lifted_at is null",
+                (batch_id, column),
+            )
+            if not cursor.rowcount:
+                raise DecisionError(f"batch {batch_id}: column '{column}' is not withheld")
+            _decide(connection, batch_id, "release_column", column, reason, decided_by)
+
+
+def withdraw(connection: Connection, batch_id: int, reason: str, decided_by: str) -> None:
+    """Take an admitted batch back; the transaction is the caller's. Raises DecisionError."""
+    status = _locked(connection, batch_id, reason)
+    if status != "admitted":
+        raise DecisionError(f"batch {batch_id} is {status}; only an admitted batch can be withdrawn")
+    with connection.cursor() as cursor:
+        admission.withdraw(cursor, batch_id, reason.strip())
+    _decide(connection, batch_id, "withdraw", None, reason, decided_by)
+
+
+def feed_of(connection: Connection, batch_id: int) -> str:
+    """The feed of a batch. Raises DecisionError if there is none of this number."""
     state = ledger.batch(connection, batch_id)
     if state is None:
         raise DecisionError(f"no batch {batch_id}; `vru batches` lists them")
-    return state
+    return state.feed
+
+
+def _locked(connection: Connection, batch_id: int, reason: str) -> str:
+    """The status of the batch, which stays so until the end of the transaction."""
+    if not reason.strip():
+        raise DecisionError("give the reason with --reason; it is kept beside the batch")
+    with connection.cursor() as cursor:
+        cursor.execute("select status from ops.batch where batch_id = %s for update", (batch_id,))
+        found = cursor.fetchone()
+    if found is None:
+        raise DecisionError(f"no batch {batch_id}; `vru batches` lists them")
+    return str(found[0])
 
 
 def _decide(

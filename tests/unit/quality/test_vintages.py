@@ -6,7 +6,7 @@ import time
 from datetime import date
 
 import pytest
-from vru import quality
+from vru import pipeline, quality
 
 from tests.real_data import REAL, needs_real_data
 from tests.unit.quality.conftest import TODAY, Row, Warehouse, crimes, victims
@@ -144,10 +144,7 @@ def test_released_batch_is_what_later_ones_are_compared_with(warehouse: Warehous
     released = warehouse.homicides(victims(11), "2024-02-01")
     later = warehouse.homicides(swapped(victims(11), "Barnet", "Ealing", 1), "2024-03-01")
     assert [load(warehouse, batch).status for batch in (released, later)] == ["held", "held"]
-    from vru.warehouse import decisions
-
-    decisions.release(released, "confirmed in writing", "engineer")
-    quality.recheck_later(released)
+    pipeline.release(released, "confirmed in writing", "engineer")
     assert warehouse.status(later)[0] == "admitted"
 
 
@@ -238,14 +235,11 @@ def test_a_held_list_names_what_still_holds_it(warehouse: Warehouse) -> None:
     load(warehouse, warehouse.homicides(victims(12), "2024-01-01"))
     wrong = warehouse.homicides(victims(10), "2024-03-01", manifest_rows=99)
     short = warehouse.homicides(victims(10), "2024-02-01")
-    from vru.warehouse import decisions
-
     assert [load(warehouse, batch).status for batch in (wrong, short)] == ["held", "held"]
     reason = "select reason from ops.batch where batch_id = %s"
     ((before,),) = warehouse.sql(reason, wrong)
     assert "(and 1 more)" in before
-    decisions.release(short, "confirmed in writing", "engineer")
-    quality.recheck_later(short)
+    pipeline.release(short, "confirmed in writing", "engineer")
     assert warehouse.status(wrong)[0] == "held"
     ((after,),) = warehouse.sql(reason, wrong)
     assert after.startswith("manifest_rows_agree: ")

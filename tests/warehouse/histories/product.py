@@ -66,11 +66,14 @@ class Written:
             case s.Audit():
                 self._audit(event)
             case s.Release(_, number):
-                decisions.release(self.batches[number], "it is right", "a person")
+                with self.connection:
+                    decisions.release(self.connection, self.batches[number], "it is right", "a person")
             case s.Withdraw(_, number):
-                decisions.withdraw(self.batches[number], bulk.reason("withdrawn"), "a person")
+                with self.connection:
+                    decisions.withdraw(self.connection, self.batches[number], bulk.reason("withdrawn"), "a person")
             case s.Lift(_, number, column, None):
-                decisions.release(self.batches[number], "it is right", "a person", column)
+                with self.connection:
+                    decisions.release(self.connection, self.batches[number], "it is right", "a person", column)
             case s.Admit(_, number):
                 with self.connection, self.connection.cursor() as cursor:
                     admission.admit(cursor, self.batches[number])
