@@ -27,7 +27,7 @@ test: $(VENV)/.dev ## Install the development lock and run the tests; of the lon
 test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
 	@$(PYTEST) --dist loadscope -m "fault or deep" tests
 
-bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about an hour; a quiet machine)
+bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about 20 minutes; a quiet machine)
 	@$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.dev ## ruff, mypy, sqlfluff
