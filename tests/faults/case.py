@@ -67,7 +67,7 @@ class Expect:
     lines: tuple[int, ...] = ()
     check: str = ""
     also: tuple[tuple[int, str], ...] = ()
-    """Lines in quarantine that fail another check too."""
+    """Lines in quarantine for another check: too, or instead."""
     lost: tuple[int, ...] = ()
     in_reason: tuple[str, ...] = ()
     warning: str = ""

@@ -110,14 +110,26 @@ def failing(check: Check, facts: Facts, resource: Resource | None = None) -> str
 
 
 def conflicting_key(resource: Resource, facts: Facts) -> str:
-    """True for rows whose key stands in the batch with different values as well."""
+    """True for rows whose key stands in the batch with different values as well (bad inputs, row 28).
+
+    What the parse could not read has other values than what it could, so that its key leaves no row standing either.
+    """
     names = [quoted(name) for name in resource.key]
     compared = f"md5({_content(resource)}::text)"
-    return (
-        f"(({_key(resource)}) in (select {_key(resource)} from {facts.received} k "
+    standing = (
+        f"({_key(resource)}) in (select {_key(resource)} from {facts.received} k "
         f"where {' and '.join(f'{name} is not null' for name in names)} "
-        f"group by {_key(resource)} having count(distinct {compared}) > 1))"
+        f"group by {_key(resource)} having count(distinct {compared}) > 1)"
     )
+    if facts.batch_id is None:
+        return f"({standing})"
+    as_text = ", ".join(f"lower(btrim({name}::text))" for name in names)
+    received = [f"lower(btrim(record ->> {literal(name)}))" for name in resource.key]
+    unread = (
+        f"select {', '.join(received)} from quarantine.row where batch_id = {facts.batch_id:d} and stage = 'parse' "
+        f"and {' and '.join(f'{cell} is not null' for cell in received)}"
+    )
+    return f"({standing} or ({as_text}) in ({unread}))"
 
 
 def repeated_key(resource: Resource, facts: Facts) -> str:

@@ -79,6 +79,8 @@ NULL = r.cell({
     POPULATION.name: ("OBS_STATUS_NAME", ""),
     GEOGRAPHY.name: ("LAD22CD", None),
 })  # fmt: skip
+UNREADABLE = r.cell({POPULATION.name: ("OBS_VALUE", ""), GEOGRAPHY.name: ("LSOA21NM", None)})
+"""Nothing in a column that must have a value."""
 LATER = r.cell({
     VICTIMS.name: ("Recorded Date", "Feb 2020"),
     STOP_SEARCH.name: ("Date", lambda now: now.replace("2022-08-08", "2022-08-09")),
@@ -121,6 +123,16 @@ def no_winner(*places: int, also: str = "") -> Expected:
         lines = tuple(map(feed.line, (RECORD, *places)))
         found = rows(check, *lines, records=RECORDS + len(places), lost=(RECORD,))(feed)
         return replace(found, also=((lines[-1], AREA_CODE[feed.name]),)) if also else found
+
+    return expect
+
+
+def neither(place: int, code: str) -> Expected:
+    """The copy cannot be read, so the row at RECORD, which could, has no copy to agree with: both go to quarantine."""
+
+    def expect(feed: Feed) -> Expect:
+        found = no_winner(place)(feed)
+        return replace(found, lines=(feed.line(RECORD),), line=feed.line(place), also=((feed.line(place), code),))
 
     return expect
 
@@ -234,6 +246,10 @@ CASES: list[Case] = [
     # 28: an identical key with something else
     *copies(28, "value_differs", r.with_copies(RECORD, OTHER), no_winner(RECORD + 1)),
     *copies(28, "null_vs_value", r.with_copies(RECORD, NULL), no_winner(RECORD + 1)),
+    Case(28, "null_vs_value", r.with_copies(RECORD, UNREADABLE), neither(RECORD + 1, "blank_not_allowed"),
+         note="value_needed", only=KEYED),
+    Case(28, "null_vs_value", r.with_copies(RECORD, UNREADABLE, at=RECORDS), neither(RECORDS, "blank_not_allowed"),
+         note="value_needed_far_apart", only=KEYED),
     *copies(28, "three_way", r.with_copies(RECORD, OTHER, NULL), no_winner(RECORD + 1, RECORD + 2)),
     Case(28, "date_differs", r.with_copies(RECORD, LATER), every_row_is_kept(RECORDS + 1), only=(VICTIMS, STOP_SEARCH)),
     Case(28, "case_diff_key", r.with_copies(RECORD, r.both(LOWER_KEY, OTHER)), no_winner(RECORD + 1, also="code"),
