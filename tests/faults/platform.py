@@ -205,7 +205,7 @@ def current(known_at: object = None, admitted_at: object = None) -> list[Row]:
     """What is current at (K, W): feed, partition, unit and the bytes it is read from."""
     return query(
         "select c.feed, c.resource, c.partition, c.unit_start, b.sha256, b.batch_id from ops.current_input(%s, %s) c "
-        "join ops.batch b using (batch_id) where c.column_name = '' order by 1, 2, 3",
+        "join ops.batch b using (batch_id) where c.column_name = '' order by 1, 2, 3, 4, 6",
         known_at, admitted_at,
     )  # fmt: skip
 

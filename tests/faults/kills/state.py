@@ -181,7 +181,7 @@ class State:
         """Sessions of the platform: application_name, state, statement."""
         return self.rows(
             "select application_name, state, query from pg_stat_activity "
-            "where datname = any(%s) and application_name <> %s",
+            "where datname = any(%s) and application_name <> %s and backend_type in ('client backend', 'parallel worker')",
             list(DATABASES), OURS,
         )  # fmt: skip
 
