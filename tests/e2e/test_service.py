@@ -136,6 +136,7 @@ def test_the_runs_stand_there_with_the_log_of_every_task(page: Page) -> None:
     assert re.fullmatch(rf"{FEED}: \d+ new; \d+ new of \d+ deliveries", fetch)
 
 
+@pytest.mark.deep
 def test_publishing_again_through_the_scheduler_mails_nothing(page: Page, mail_server: MailServer) -> None:
     run = page("dags/publish_reports/dagRuns", {"logical_date": None, "dag_run_id": "again"})
     deadline = time.monotonic() + 600
