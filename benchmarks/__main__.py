@@ -28,12 +28,18 @@ def main() -> int:
     if asked.into:
         _one(asked.benchmark[0], asked.into)
         return 0
-    rows = [row for name in asked.benchmark or BENCHMARKS for row in _in_a_process(name)]
+    return conclude([row for name in asked.benchmark or BENCHMARKS for row in _in_a_process(name)], OUT)
+
+
+def conclude(rows: list[dict[str, Any]], out: Path) -> int:
+    """Write these figures and those that are missing to a folder, and show them; the exit code."""
     found = {row["name"] for row in rows}
-    rows += [_missing(name) for name in TARGETS if name not in found]
-    OUT.mkdir(exist_ok=True)
-    (OUT / "results.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    rows = [*rows, *(_missing(name) for name in TARGETS if name not in found)]
+    out.mkdir(exist_ok=True)
+    results = out / "results.json"
+    results.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     _show(rows)
+    sys.stdout.write(f"{results}\n")
     return 0 if all(row["holds"] for row in rows) else 1
 
 
@@ -70,7 +76,6 @@ def _show(rows: list[dict[str, Any]]) -> None:
         out(f"{word:6}{row['name']:24}{value:>14}  at most {row['target']:g}: {row['meaning']}\n")
         for key, found in row["context"].items():
             _show_context(key, found)
-    out(f"{OUT / 'results.json'}\n")
 
 
 def _show_context(key: str, found: object, indent: str = "        ") -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import RealDictCursor
 
 from vru import clock, profile
@@ -225,8 +226,9 @@ def _decide(batch_id: int, decision: Callable[[Connection], None]) -> str:
 
     connection = raw_connection("loader", name=f"decide on batch {batch_id}")
     try:
-        feed = decisions.feed_of(connection, batch_id)
-        with _one_at_a_time(feed), connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            feed = decisions.feed_of(connection, batch_id)
+            _alone_until_commit(cursor, feed)
             decision(connection)
             quality.recheck_later(cursor, batch_id)
         return feed
@@ -267,8 +269,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     from vru import quality
 
     feed = contract.feed
-    with connection.cursor() as cursor:  # who audits this feed meanwhile would not see what is compared again
-        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
+    with connection.cursor() as cursor:
+        _alone_until_commit(cursor, feed)
     if answer.sha256 is not None and answer.size_bytes is not None:
         ledger.record_landed(connection, answer.sha256, answer.size_bytes)
     outcome = answer.outcome
@@ -405,6 +407,11 @@ def _open(store: Landing, sha256: str, container: str | None, member: str | None
         yield stream
     finally:
         stream.close()
+
+
+def _alone_until_commit(cursor: Cursor, feed: str) -> None:
+    """Take the feed's lock for this transaction: who audits meanwhile would not see what is compared again."""
+    cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
 
 
 @contextmanager

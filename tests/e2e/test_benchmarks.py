@@ -49,24 +49,18 @@ def test_each_gives_its_figures(name: str, tmp_path: Path) -> None:
     assert all(float(str(row["value"])) > 0 and row["name"] in TARGETS for row in found)
 
 
-def test_a_figure_that_is_missing_or_short_makes_it_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_figure_that_is_missing_or_short_makes_it_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One benchmark broke off, all others hold: that is no success; nor is a figure over its target."""
-    from benchmarks import __main__ as bench
+    from benchmarks.__main__ import conclude
     from benchmarks.figures import TARGETS, Figure
 
-    def run(values: dict[str, float]) -> int:
-        rows = [Figure(name, value).row() for name, value in values.items()]
-        monkeypatch.setattr(bench, "_in_a_process", lambda name: rows if name == "load" else [])
-        return bench.main()
+    def code(values: dict[str, float]) -> int:
+        return conclude([Figure(name, value).row() for name, value in values.items()], tmp_path)
 
-    monkeypatch.setattr(bench, "OUT", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["benchmarks"])
     holding = {name: target.at_most for name, target in TARGETS.items()}
-    assert run(holding) == 0
+    assert code(holding) == 0
     name, *_ = holding
-    assert run({**holding, name: holding[name] * 1.01}) == 1
+    assert code({**holding, name: holding[name] * 1.01}) == 1
     capsys.readouterr()
-    assert run({other: value for other, value in holding.items() if other != name}) == 1
+    assert code({other: value for other, value in holding.items() if other != name}) == 1
     assert f"SHORT {name}" in capsys.readouterr().out

@@ -113,7 +113,7 @@ def _stated_later(
 
 def _recheck(cursor: Cursor, batch_id: int) -> bool:
     """Compare one batch again and decide about it anew; whether any comparison has another outcome now."""
-    cursor.execute("set local enable_nestloop = off")  # as for Great Expectations, in gate.py
+    cursor.execute("set local enable_nestloop = off")  # as in gate.py; until the transaction ends
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
     cursor.execute(
         "select distinct on (check_id) check_id, is_success, severity, check_type, reason, "

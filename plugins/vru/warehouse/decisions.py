@@ -43,10 +43,7 @@ def withdraw(connection: Connection, batch_id: int, reason: str, decided_by: str
 
 def feed_of(connection: Connection, batch_id: int) -> str:
     """The feed of a batch. Raises DecisionError if there is none of this number."""
-    state = ledger.batch(connection, batch_id)
-    if state is None:
-        raise DecisionError(f"no batch {batch_id}; `vru batches` lists them")
-    return state.feed
+    return _state(connection, batch_id).feed
 
 
 def _locked(connection: Connection, batch_id: int, reason: str) -> str:
@@ -54,11 +51,15 @@ def _locked(connection: Connection, batch_id: int, reason: str) -> str:
     if not reason.strip():
         raise DecisionError("give the reason with --reason; it is kept beside the batch")
     with connection.cursor() as cursor:
-        cursor.execute("select status from ops.batch where batch_id = %s for update", (batch_id,))
-        found = cursor.fetchone()
-    if found is None:
+        cursor.execute("select 1 from ops.batch where batch_id = %s for update", (batch_id,))
+    return _state(connection, batch_id).status
+
+
+def _state(connection: Connection, batch_id: int) -> ledger.BatchState:
+    state = ledger.batch(connection, batch_id)
+    if state is None:
         raise DecisionError(f"no batch {batch_id}; `vru batches` lists them")
-    return str(found[0])
+    return state
 
 
 def _decide(

@@ -7,7 +7,7 @@ MIGRATION = 7_656_001
 """One process at a time migrates."""
 
 FEED = 7_656_002
-"""First key of two: one process at a time parses, audits or admits a feed."""
+"""First key of two: one process at a time notes, parses, audits, admits or decides about deliveries of a feed."""
 
 READERS = 7_656_003
 """Readers of many statements (report, publish, backup) hold it shared; the swap takes it alone."""
