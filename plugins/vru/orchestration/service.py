@@ -95,7 +95,7 @@ def _login() -> str:
         [*command, *names, "--use-random-password"], capture_output=True, text=True, check=False, env=os.environ
     )
     reset = subprocess.run(
-        [sys.executable, "-m", "airflow", "users", "reset-password", "--username", USER, "--password", password],
+        [sys.executable, "-m", "airflow", "users", "reset-password", "--username", USER, f"--password={password}"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if reset.returncode:
