@@ -69,7 +69,7 @@ def _watched() -> tuple[list[dict[str, Any]], dict[str, Any]]:
 def _tasks(home: Path) -> dict[str, dict[str, float]]:
     """Seconds of each task of the newest run of each DAG."""
     import psycopg2
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
     state.use(home)
     connection = psycopg2.connect(**Server(home).ensure().connect_args("airflow", "airflow"))
@@ -104,7 +104,7 @@ def _run(home: Path, **more: str) -> None:
 
 
 def _destroy(home: Path) -> None:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
     state.use(home)
     Server(home).destroy()

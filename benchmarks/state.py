@@ -26,9 +26,9 @@ def use(home: Path) -> None:
 def fresh(profile: str = "files") -> Iterator[Path]:
     """A migrated warehouse of its own, in use while the block runs."""
     from vru.profile import bind
-    from vru.warehouse.embedded import Server
     from vru.warehouse.engine import dispose
     from vru.warehouse.migrate import migrate
+    from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vru-bench-"))
     use(home)

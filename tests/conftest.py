@@ -17,7 +17,7 @@ FAULTS = Path(__file__).with_name("faults")
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
     from xdist.remote import Producer
 
 
@@ -55,8 +55,8 @@ def vru_home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(vru_home: Path) -> Iterator[Server]:
     """A running embedded server in ``vru_home`` with all roles; destroyed at the end of the module."""
-    from vru.warehouse.embedded import Server
     from vru.warehouse.engine import dispose
+    from vru.warehouse.server.embedded import Server
 
     server = Server(vru_home).ensure()
     yield server

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vru.settings import private_dir, settings
-from vru.warehouse.private_files import write_json
+from vru.warehouse.server.private_files import write_json
 
 PROFILES = ("sandbox", "files", "live")
 SANDBOX_URL = "VRU_SANDBOX_URL"

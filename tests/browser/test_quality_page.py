@@ -11,7 +11,7 @@ from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
 from vru.reporting.quality_report import write_quality_report
-from vru.warehouse.embedded import Server
+from vru.warehouse.server.embedded import Server
 
 from tests.pages import Open
 from tests.unit.reporting import made

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 from vru.settings import CHECKOUT
-from vru.warehouse.embedded import Server
+from vru.warehouse.server.embedded import Server
 
 FIXTURES = CHECKOUT / "tests" / "fixtures"
 VICTIMS, STREET, SEARCHES = "mps_homicide_victims", "police_uk_street", "police_uk_stop_search"

@@ -43,7 +43,7 @@ class Home:
     def sql(self, query: str, *values: Any, role: str = "loader") -> list[tuple[Any, ...]]:
         """Rows of a query by one of the platform's own roles."""
         import psycopg2
-        from vru.warehouse.embedded import Server
+        from vru.warehouse.server.embedded import Server
 
         database = "airflow" if role == "airflow" else "vru"
         connection = psycopg2.connect(**Server(self.path).ensure().connect_args(role, database))
@@ -56,7 +56,7 @@ class Home:
 
     def destroy(self) -> None:
         """Stop the server and delete everything."""
-        from vru.warehouse.embedded import Server
+        from vru.warehouse.server.embedded import Server
 
         Server(self.path).destroy()
         shutil.rmtree(self.path, ignore_errors=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from vru.sandbox import SandboxServer
-from vru.warehouse.sockets import free_port
+from vru.warehouse.server.sockets import free_port
 
 from tests.e2e.conftest import VRU, Home
 

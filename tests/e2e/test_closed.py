@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from vru.settings import CHECKOUT
-from vru.warehouse.cluster import cluster_dir
-from vru.warehouse.embedded import Server
+from vru.warehouse.server.cluster import cluster_dir
+from vru.warehouse.server.embedded import Server
 
 from tests.e2e import alone, canaries
 from tests.e2e.conftest import VRU, Home

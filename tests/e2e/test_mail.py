@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from vru.errors import ShortfallError, SourceError
-from vru.warehouse.embedded import Server
+from vru.warehouse.server.embedded import Server
 
 from tests.e2e.mail_server import MailServer, running
 

@@ -21,9 +21,9 @@ from tests.faults.platform import Platform, environment, ledger, raw_tables
 @pytest.fixture(scope="session")
 def fault_home() -> Iterator[Path]:
     """The state folder of this folder's tests, migrated; the environment names it only while one of them runs."""
-    from vru.warehouse.embedded import Server
     from vru.warehouse.engine import dispose
     from vru.warehouse.migrate import migrate
+    from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vf-"))
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):

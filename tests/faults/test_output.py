@@ -20,8 +20,8 @@ from vru.reporting.mail import MailError, compose
 from vru.reporting.outbox import Report
 from vru.reporting.quality_report import write_quality_report
 from vru.reporting.spreadsheet import cell
-from vru.warehouse.embedded import Server
 from vru.warehouse.engine import raw_connection
+from vru.warehouse.server.embedded import Server
 
 from tests.faults.test_command_line import Terminal
 from tests.pages import Open

@@ -28,9 +28,9 @@ TODAY = date(2024, 3, 1)
 @contextmanager
 def own_warehouse() -> Iterator[Path]:
     """A migrated warehouse of its own, so that what other tests load is not in its marts; the state folder."""
-    from vru.warehouse.embedded import Server
     from vru.warehouse.engine import dispose
     from vru.warehouse.migrate import migrate
+    from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vb-"))
     with pytest.MonkeyPatch.context() as environment:

@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 

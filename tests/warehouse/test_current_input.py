@@ -14,7 +14,7 @@ from tests.warehouse.conftest import Ledger
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 JAN, FEB, MAR = date(2021, 1, 1), date(2021, 2, 1), date(2021, 3, 1)
 

@@ -37,7 +37,7 @@ def destroy(
     is_sure: Annotated[bool, typer.Option("--yes", help="Delete the warehouse and all it holds.")] = False,
 ) -> None:
     """Stop it and delete its data folder, wherever that is."""
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
     _refuse_external("delete")
     if not is_sure:

@@ -16,7 +16,7 @@ from typing import Never
 from vru.orchestration import environment
 from vru.orchestration.headless import migrate_airflow
 from vru.settings import private_dir, settings
-from vru.warehouse.sockets import free_port, is_free
+from vru.warehouse.server.sockets import free_port, is_free
 
 PAGE = "api-server"
 """Started first: tasks report to it."""

@@ -8,9 +8,9 @@ import shutil
 from urllib.parse import quote, urlencode
 
 from vru.warehouse import roles
-from vru.warehouse.binaries import wheel_bin
 from vru.warehouse.engine import server, url_string
 from vru.warehouse.errors import WarehouseError
+from vru.warehouse.server.binaries import wheel_bin
 
 FORMS = ("psql", "dbeaver", "pandas")
 

@@ -17,8 +17,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine
 
 from vru.settings import settings
-from vru.warehouse.embedded import Server
-from vru.warehouse.external import ExternalServer
+from vru.warehouse.server.embedded import Server
+from vru.warehouse.server.external import ExternalServer
 
 DRIVER = "postgresql+psycopg2"
 

@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 from vru import transform
 from vru.sandbox import SandboxServer, configure
 from vru.warehouse import roles
-from vru.warehouse.embedded import Server
+from vru.warehouse.server.embedded import Server
 
 from tests.faults.platform import environment
 

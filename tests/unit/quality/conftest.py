@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 TODAY = date(2024, 3, 1)
 Row = dict[str, Any]

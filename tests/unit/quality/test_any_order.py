@@ -19,7 +19,7 @@ from tests.unit.quality.walk.files import delivery, plans
 from tests.unit.quality.walk.gate import Gate, Stand
 
 if TYPE_CHECKING:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 CHECKS = {
     (feed, resource): {check.id: check for check in suite.checks}

@@ -17,7 +17,7 @@ from tests.unit.quality.walk.files import delivery, plans
 from tests.unit.quality.walk.gate import Gate
 
 if TYPE_CHECKING:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 CHECKS = {
     (feed, resource, check.id): check

@@ -23,7 +23,7 @@ from tests.unit.quality.walk.files import FIXTURES, Change, Delivery, changed
 from tests.unit.quality.walk.gate import Gate
 
 if TYPE_CHECKING:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 CLEAN = (FIXTURES / "police_uk_street" / "2022-08-metropolitan-street.csv").read_bytes()
 RECORDS = 200

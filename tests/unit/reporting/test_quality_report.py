@@ -20,8 +20,8 @@ from vru.disclosure.publish import publish
 from vru.landing import Landing
 from vru.reporting.data import ReportError
 from vru.reporting.quality_report import write_quality_report
-from vru.warehouse.embedded import Server
 from vru.warehouse.engine import raw_connection
+from vru.warehouse.server.embedded import Server
 
 from tests.unit.reporting import made
 

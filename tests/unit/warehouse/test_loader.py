@@ -21,7 +21,7 @@ from tests.unit.parsing.conftest import contract
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 TABLE = "test_feed"
 COLUMNS: list[dict[str, Any]] = [

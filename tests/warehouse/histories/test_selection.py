@@ -19,7 +19,7 @@ from tests.warehouse.histories.checking import (
 )
 
 if TYPE_CHECKING:
-    from vru.warehouse.embedded import Server
+    from vru.warehouse.server.embedded import Server
 
 DRAWN = 4000
 KINDS = {

@@ -11,8 +11,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from vru.warehouse.binaries import ServerUser
 from vru.warehouse.errors import WarehouseError
+from vru.warehouse.server.binaries import ServerUser
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel takes 107 for folder and file name together
 PREFIX = "vru-"  # of the folders that were made for a socket alone

