@@ -7,11 +7,9 @@ received, admitted or withdrawn is always the wall clock.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from vru.periods import LONDON
 from vru.settings import settings
-
-LONDON = ZoneInfo("Europe/London")
 
 
 def now() -> datetime:

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from vru.contracts import load_contracts
-from vru.contracts.model import Column, Resource
+from vru.contracts import Column, Resource, load_contracts
 from vru.parsing import read
 from vru.quality.suites import Check, ResourceSuite, load_feed_suite
 

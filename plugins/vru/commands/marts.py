@@ -78,7 +78,7 @@ def sql(
 
 
 def _built(result: Result) -> str:
-    from vru.clock import LONDON
+    from vru.periods import LONDON
 
     what = "everything" if result.is_full else f"the {result.unit_count} units that differ"
     known_at, admitted_at = (f"{at.astimezone(LONDON):%Y-%m-%d %H:%M}" for at in (result.known_at, result.admitted_at))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vru.contracts.model import SLUG
+from vru.contracts.base import SLUG
 
 CONTRACT = """\
 feed: {slug}

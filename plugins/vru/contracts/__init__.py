@@ -1,6 +1,26 @@
-"""What a partner feed promises: the model of `feeds/<feed>.yml` and its loader."""
+"""What a partner feed promises: the model of `feeds/<feed>.yml`, one module per part, and its loader."""
 
+from vru.contracts.columns import Column
+from vru.contracts.contract import Contract
+from vru.contracts.formats import Csv, Format, Geojson
 from vru.contracts.loader import ContractError, load_contract, load_contracts
-from vru.contracts.model import Column, Contract, Resource
+from vru.contracts.resource import Resource
+from vru.contracts.transport import Arcgis, Archive, Datastore, Inbox, Nomis, Pages
 
-__all__ = ["Column", "Contract", "ContractError", "Resource", "load_contract", "load_contracts"]
+__all__ = [
+    "Arcgis",
+    "Archive",
+    "Column",
+    "Contract",
+    "ContractError",
+    "Csv",
+    "Datastore",
+    "Format",
+    "Geojson",
+    "Inbox",
+    "Nomis",
+    "Pages",
+    "Resource",
+    "load_contract",
+    "load_contracts",
+]

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from vru.contracts.model import Contract
+from vru.contracts.contract import Contract
 from vru.settings import settings
 
 

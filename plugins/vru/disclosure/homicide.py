@@ -12,6 +12,7 @@ from typing import Any
 
 from vru.disclosure import rules
 from vru.disclosure.exemption import Evidence
+from vru.periods import months_between
 from vru.statistics import change, control_chart, poisson
 
 LONDON_CODE, LONDON_NAME = "E12000007", "London"
@@ -223,7 +224,7 @@ def newest_run(months: Sequence[Month]) -> list[tuple[date, int]]:
             if run:
                 break
             continue
-        if run and _months_between(m.month, run[-1][0]) != 1:
+        if run and months_between(m.month, run[-1][0]) != 1:
             break
         run.append((m.month, m.count))
     return run[::-1]
@@ -310,7 +311,3 @@ def _newest_in_a_row(years: Sequence[int], size: int) -> list[int]:
         if all(year in years for year in range(end - size + 1, end + 1)):
             return list(range(end - size + 1, end + 1))
     return []
-
-
-def _months_between(earlier: date, later: date) -> int:
-    return (later.year - earlier.year) * 12 + later.month - earlier.month

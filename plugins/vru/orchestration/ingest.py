@@ -11,8 +11,9 @@ from airflow.sdk import DAG, get_current_context, task
 from vru.contracts import Contract
 from vru.orchestration import assets
 from vru.orchestration.steps import default_args, log, task_errors
+from vru.periods import LONDON_NAME
 
-LONDON = pendulum.timezone("Europe/London")
+LONDON = pendulum.timezone(LONDON_NAME)
 START = datetime(2014, 1, 1, tzinfo=LONDON)
 
 DOC = """\
@@ -137,7 +138,8 @@ def _has_news(feed: str) -> bool:
 
 def _asked(context: Any) -> dict[str, Any]:
     """The range that whoever started the run asked for; a run of a backfill is for the months of its data interval."""
-    from vru.clock import LONDON, month
+    from vru.clock import month
+    from vru.periods import LONDON
 
     params, run = context["params"], context["dag_run"]
     asked = {name: month(params[name]) for name in ("since", "period") if params.get(name)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from vru.contracts.model import Contract, Csv, Format, Resource
+from vru.contracts import Contract, Csv, Format, Resource
 from vru.parsing import csv_reader, geojson
 from vru.parsing.content import is_json, refuse_contradiction, refuse_other_types
 from vru.parsing.csv_structure import BLOCK_BYTES, read_exactly

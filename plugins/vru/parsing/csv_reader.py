@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from vru.contracts.model import Contract, Csv, Resource
+from vru.contracts import Contract, Csv, Resource
 from vru.parsing.content import UTF8_BOM, refuse_other_types
 from vru.parsing.csv_structure import MAX_RECORD_BYTES, Block, Blocks, Flags, Positions, Source, read_exactly
 from vru.parsing.header import HeaderMap, fits, match_header

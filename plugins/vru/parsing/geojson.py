@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from vru.contracts.model import Contract, Resource
+from vru.contracts import Contract, Resource
 from vru.parsing.content import RECORD_SEPARATOR, UTF8_BOM, refuse_other_types
 from vru.parsing.csv_reader import MAX_COLUMNS, MAX_HEADER_BYTES, has_control
 from vru.parsing.csv_structure import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vru.contracts.model import Column, Resource
+from vru.contracts import Column, Resource
 from vru.parsing.model import Unreadable
 
 MAX_SHOWN = 40

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
-from vru.contracts.model import Contract, Grain, Resource
+from vru.contracts import Contract, Resource
 from vru.parsing.header import HeaderMap
 from vru.parsing.model import Chunk, NulledCell, Reject, Unreadable
 from vru.parsing.values import Typer
+from vru.periods import LONDON_NAME, unit_end, unit_start
 
 MAX_PARTITIONS = 100
 
@@ -141,7 +142,7 @@ class Reading:
         units = frame[name]
         kind = self.resource.column(name).type
         if kind == "timestamp":
-            units = units.dt.convert_time_zone("Europe/London").dt.date()
+            units = units.dt.convert_time_zone(LONDON_NAME).dt.date()
         first, last = _as_date(units.min()), _as_date(units.max())
         self._first = min(self._first or first, first)
         self._last = max(self._last or last, last)
@@ -185,31 +186,6 @@ def located(error: Unreadable, contract: Contract, file_name: str) -> Unreadable
     """The error with feed and file named."""
     error.where = f"{contract.feed}, {''.join(c if c.isprintable() else '?' for c in file_name)}"
     return error
-
-
-def unit_start(day: date, grain: Grain) -> date:
-    """First day of the unit of the grain that holds `day`."""
-    match grain:
-        case "month":
-            return day.replace(day=1)
-        case "quarter":
-            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-        case "year":
-            return day.replace(month=1, day=1)
-        case "day" | "none":
-            return day
-
-
-def unit_end(day: date, grain: Grain) -> date:
-    """Last day of the unit of the grain that holds `day`."""
-    start = unit_start(day, grain)
-    if grain in ("day", "none"):
-        return start
-    months = {"month": 1, "quarter": 3, "year": 12}[grain]
-    years, month = divmod(start.month - 1 + months, 12)
-    if start.year + years > date.max.year:
-        return date.max
-    return date(start.year + years, month + 1, 1) - timedelta(days=1)
 
 
 def _as_date(value: object) -> date:

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from vru.contracts.model import Column, Resource
+from vru.contracts import Column, Resource
 from vru.parsing.model import NulledCell, Reject
-
-LONDON = ZoneInfo("Europe/London")
+from vru.periods import LONDON, LONDON_NAME
 
 DTYPES: dict[str, Any] = {
     "text": pl.String,
@@ -142,7 +140,7 @@ class Typer:
 
 def month_in_london(times: pl.Series) -> pl.Series:
     """First day of the month, in Europe/London, of each time."""
-    return times.dt.convert_time_zone("Europe/London").dt.date().dt.month_start()
+    return times.dt.convert_time_zone(LONDON_NAME).dt.date().dt.month_start()
 
 
 def _any(masks: list[pl.Series], height: int) -> pl.Series:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from vru.contracts.model import Column, Resource
+from vru.contracts import Column, Resource
 from vru.quality.suites import Check
 
 _NAME = re.compile(r"\{(today|period_start|period_end|partition|batch|schema)\}")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vru.contracts.model import Slug
+from vru.contracts.base import Slug
 from vru.settings import settings
 
 #: Types whose failing rows can be named: of Great Expectations, then ours. They are what quarantine works on.

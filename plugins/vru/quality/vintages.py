@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vru.contracts import Contract
-from vru.contracts.model import Resource
+from vru.contracts import Contract, Resource
 from vru.quality.predicates import literal, quoted
 from vru.quality.suites import Check
 

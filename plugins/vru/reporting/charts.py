@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from vru.periods import shifted
 from vru.reporting.svg import safe_svg
 
 INK, GREY, LIGHT = "#0b0c0c", "#505a5f", "#b1b4b6"
@@ -110,14 +111,14 @@ def _trend_spec(
         "month:T",
         title=None,
         axis=alt.Axis(format="%Y", tickCount="year", grid=False, labelFlush=False),
-        scale=alt.Scale(domain=[shown[0]["period_start"].isoformat(), _after(newest, 1).isoformat()]),
+        scale=alt.Scale(domain=[shown[0]["period_start"].isoformat(), shifted(newest, 1).isoformat()]),
     )
     y_scale = alt.Scale(domain=[0, top], nice=False)
     y = alt.Y("count:Q", title=None, scale=y_scale, axis=alt.Axis(tickCount=5, tickMinStep=1))
     layers: list[Any] = []
     outside = _stretches(shown)
     if outside:
-        bands = [{"start": a.isoformat(), "end": _after(b, 1).isoformat(), "word": "COVID-19"} for a, b in outside]
+        bands = [{"start": a.isoformat(), "end": shifted(b, 1).isoformat(), "word": "COVID-19"} for a, b in outside]
         band = alt.Chart(alt.Data(values=bands))
         layers.append(band.mark_rect(color="#f3f2f1").encode(x=alt.X("start:T"), x2="end:T"))
         layers.append(
@@ -280,7 +281,7 @@ def _levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 }
             )
         if month["centre_line"] is not None:
-            found[-1]["end"] = _after(month["period_start"], 1).isoformat()
+            found[-1]["end"] = shifted(month["period_start"], 1).isoformat()
         phase = month["phase_start"]
     return found
 
@@ -295,11 +296,6 @@ def _stretches(months: Sequence[Mapping[str, Any]]) -> list[tuple[date, date]]:
             found.append((start, month["period_start"]))
         previous = month["is_outside_baseline"]
     return found
-
-
-def _after(month: date, months: int) -> date:
-    position = month.year * 12 + month.month - 1 + months
-    return date(position // 12, position % 12 + 1, 1)
 
 
 #: At London's latitude a degree of longitude is this much of a degree of latitude.

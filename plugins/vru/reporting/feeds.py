@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -14,8 +13,7 @@ from psycopg2.extensions import connection as Connection
 from vru.disclosure import rules
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
-
-LONDON = ZoneInfo("Europe/London")
+from vru.periods import LONDON
 
 #: Parts of the quality score (definitions B18), in the order in which they are shown.
 PARTS = ("timeliness", "completeness", "validity", "consistency", "stability", "volume")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from vru.periods import shifted
 from vru.statistics import poisson
 
 METHOD = "c-chart"
@@ -81,7 +82,7 @@ def c_chart(
     baseline. Raises ValueError if a month is missing or out of order: a gap must not be drawn over.
     """
     for (month, _), (following, _) in itertools.pairwise(series):
-        if following != _next_month(month):
+        if following != shifted(month, 1):
             raise ValueError(f"the series has a gap after {month:%B %Y}; chart only what has no gap")
     months = [month for month, _ in series]
     counts = [count for _, count in series]
@@ -204,7 +205,3 @@ def _recent(counts: list[int], phase_of: list[Phase | None], i: int, size: int) 
 
 def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
-
-
-def _next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

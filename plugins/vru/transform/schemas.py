@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from psycopg2 import sql
 from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor
 
+from vru.periods import LONDON
 from vru.transform.errors import BuildError
 from vru.warehouse import locks
 
@@ -81,7 +81,7 @@ grant select on all tables in schema {schema} to {readers};
 
 def asof_name(instant: datetime) -> str:
     """`asof_YYYYMMDD`: the day of the instant in Europe/London."""
-    return f"asof_{instant.astimezone(ZoneInfo('Europe/London')):%Y%m%d}"
+    return f"asof_{instant.astimezone(LONDON):%Y%m%d}"
 
 
 def restricted(schema: str) -> str:

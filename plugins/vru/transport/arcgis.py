@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from vru.contracts.model import Arcgis
+from vru.contracts import Arcgis
 from vru.transport.http import Answer, Http
 from vru.transport.model import Asked
 from vru.transport.paging import PagedQuery

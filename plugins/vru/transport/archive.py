@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from vru.contracts.model import Archive
+from vru.contracts import Archive
+from vru.periods import in_words, months_up_to, newest_due, shifted, span
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http
 from vru.transport.members import Contents, list_periods, read_members
 from vru.transport.model import Asked, LastAnswer, Shelved
-from vru.transport.names import add_months, base_name
-from vru.transport.snapshots import cover, in_words, months, newest_due, span
+from vru.transport.names import base_name
+from vru.transport.snapshots import cover
 from vru.transport.sniff import Due
 from vru.transport.source import Known, Question, Source, ask, changed, is_repeat, last_modified_vintage
 from vru.transport.ziparchive import DamagedArchiveError
@@ -40,7 +41,7 @@ def fetch(source: Source, transport: Archive, http: Http) -> Iterator[Asked]:
         asked, held = _fetch_one(source, transport.latest_url, http, may_lack=False)
         yield asked
         if source.since is not None and held:
-            yield from _Past(source, transport, http, span(source.since, add_months(held[0], -1))).fetch()
+            yield from _Past(source, transport, http, span(source.since, shifted(held[0], -1))).fetch()
 
 
 class _Past:
@@ -99,7 +100,7 @@ class _Past:
         """Take account of an archive that holds these months."""
         if not found:
             return
-        window = months(max(found), self._transport.window_months)
+        window = months_up_to(max(found), self._transport.window_months)
         self._held |= found
         self._answered |= window
         self._newest = max(self._newest, max(found))
@@ -120,7 +121,7 @@ class _Past:
         return next(iter(cover(self._missing, there, self._transport.window_months, self._held).archives), None)
 
     def _ask(self, name: date) -> Asked:
-        taken = self._missing & months(name, self._transport.window_months) or self._missing
+        taken = self._missing & months_up_to(name, self._transport.window_months) or self._missing
         part = replace(self._source, since=min(taken), until=max(taken))
         is_latest = name == self._newest and self._may_ask_latest
         if is_latest:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from vru.contracts.model import Datastore
+from vru.contracts import Datastore
 from vru.transport.errors import SourceError
 from vru.transport.http import Http
 from vru.transport.model import Asked, Landed, Landing, LastAnswer, Named, Received

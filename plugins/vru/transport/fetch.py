@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
-from vru.contracts.model import Arcgis, Archive, Contract, Datastore, Nomis
+from vru.contracts import Arcgis, Archive, Contract, Datastore, Nomis
 from vru.transport import arcgis, archive, datastore, nomis
 from vru.transport import inbox as from_inbox
 from vru.transport.addresses import Addresses

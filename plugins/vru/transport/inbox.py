@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vru.contracts.model import Archive, Contract
+from vru.contracts import Archive, Contract
 from vru.transport import manifest
 from vru.transport.errors import SourceError
 from vru.transport.members import read_members

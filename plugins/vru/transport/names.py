@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from vru.contracts import Contract
-from vru.contracts.model import Grain
+from vru.periods import unit_end, unit_start
 from vru.transport.model import Named
 
 _BLANKS = re.compile(r"[_\s]+")
@@ -38,7 +37,8 @@ def match(contract: Contract, file_name: str) -> Named | None:
                     day = datetime.strptime(text, known.period_format).date()  # noqa: DTZ007 - a date has no zone
                 except ValueError:
                     continue
-                start, end = unit(day, resource.grain)
+                start = unit_start(day, resource.grain)
+                end = None if resource.grain == "none" else unit_end(day, resource.grain)
             return Named(resource.name, partition.lower() if partition else None, start, end)
     return None
 
@@ -49,26 +49,3 @@ def named(contract: Contract, file_name: str) -> Named | None:
     if found is None and len(contract.resources) == 1:
         return Named(contract.resources[0].name, None, None, None)
     return found
-
-
-def unit(day: date, grain: Grain) -> tuple[date, date | None]:
-    """First and last day of the unit of this grain that holds the day; grain none has no last day."""
-    if grain == "month":
-        return day.replace(day=1), last_day(day)
-    if grain == "quarter":
-        start = date(day.year, day.month - (day.month - 1) % 3, 1)
-        return start, add_months(start, 3) - timedelta(days=1)
-    if grain == "year":
-        return date(day.year, 1, 1), date(day.year, 12, 31)
-    return day, day if grain == "day" else None
-
-
-def last_day(month: date) -> date:
-    """The last day of the month that holds this day."""
-    return month.replace(day=calendar.monthrange(month.year, month.month)[1])
-
-
-def add_months(month: date, count: int) -> date:
-    """The first day of the month `count` months after this one."""
-    number = month.year * 12 + month.month - 1 + count
-    return date(number // 12, number % 12 + 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from vru.contracts.model import Nomis
+from vru.contracts import Nomis
 from vru.transport.http import Answer, Http
 from vru.transport.model import Asked
 from vru.transport.paging import PagedQuery

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from vru.contracts.model import Pages
+from vru.contracts import Pages
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http, modified_at
 from vru.transport.model import Asked, Landed, Received

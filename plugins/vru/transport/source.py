@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
-from vru.contracts import Contract
-from vru.contracts.model import Resource
+from vru.contracts import Contract, Resource
+from vru.periods import last_day
 from vru.transport.errors import SourceError
 from vru.transport.http import modified_at, storage_problem
 from vru.transport.limits import Limits
 from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome, Received, VintageSource
-from vru.transport.names import last_day
 from vru.transport.sniff import Due
 
 UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from vru.contracts.model import Column, Contract, Resource
+from vru.contracts import Column, Contract, Resource
 
 _SYSTEM = (
     ("batch_id", "bigint not null", "Batch to which the row belongs (ops.batch)."),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from vru.contracts.model import Contract
+from vru.contracts import Contract
 from vru.parsing import Chunk, Reading, read
 
 COLUMNS: list[dict[str, Any]] = [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vru.transport.names import add_months
+from vru.periods import shifted
 
 from tests.unit.transport.partner import FAST, Handler, World, month, police
 
@@ -39,7 +39,7 @@ def build(*months: date, forces: tuple[str, ...] = ("metropolitan", "btp"), stam
 
 
 def span(newest: date, count: int) -> list[date]:
-    return [add_months(newest, -step) for step in reversed(range(count))]
+    return [shifted(newest, -step) for step in reversed(range(count))]
 
 
 def serve(world: World, name: str, body: bytes, **headers: Any) -> None:
@@ -60,7 +60,7 @@ def serve_series(world: World, newest: date, first: date, window: int) -> None:
     while when <= newest:
         held = [each for each in span(when, window) if each >= first]
         serve(world, f"{when:%Y-%m}", build(*held), Last_Modified=RELEASED)
-        when = add_months(when, 1)
+        when = shifted(when, 1)
     serve(world, "latest", build(*span(newest, window)), Last_Modified=RELEASED)
 
 

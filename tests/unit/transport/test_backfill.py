@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vru.contracts import load_contract
+from vru.periods import in_words, months_up_to, newest_due, shifted, span
 from vru.transport import has_only_the_present
-from vru.transport.names import add_months
-from vru.transport.snapshots import cover, in_words, months, newest_due, span
+from vru.transport.snapshots import cover
 
 from tests.unit.transport.partner import Partner, World, month, police
 from tests.unit.transport.test_archive import RELEASED, ROOT, build, serve, serve_series
@@ -23,7 +23,7 @@ FORCES = 3
 
 
 def numbered(*numbers: int) -> set[date]:
-    return {add_months(FIRST, number) for number in numbers}
+    return {shifted(FIRST, number) for number in numbers}
 
 
 # The choice
@@ -64,20 +64,20 @@ def test_no_choice_of_fewer_archives_holds_as_much(
 
 
 def holds(archives: Collection[date], window: int) -> set[date]:
-    return {each for name in archives for each in months(name, window)}
+    return {each for name in archives for each in months_up_to(name, window)}
 
 
 @pytest.mark.parametrize("is_backwards", [False, True])
 @pytest.mark.parametrize(("count", "window"), [(1, 36), (36, 36), (37, 36), (121, 36), (10, 3)])
 def test_month_by_month_needs_as_few_as_the_whole_range(count: int, window: int, is_backwards: bool) -> None:
-    wanted = span(FIRST, add_months(FIRST, count - 1))
+    wanted = span(FIRST, shifted(FIRST, count - 1))
     available = span(month(2010, 12), wanted[-1])
     held: set[date] = set()
     fetched = 0
     for each in reversed(wanted) if is_backwards else wanted:
         if each not in held:
             (name,) = cover([each], available, window, held).archives
-            held |= months(name, window)
+            held |= months_up_to(name, window)
             fetched += 1
     assert fetched == len(cover(wanted, available, window).archives) == -(-count // window)
 

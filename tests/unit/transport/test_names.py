@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from vru.contracts import load_contract
 from vru.transport import Named, match
-from vru.transport.names import add_months, named, unit
+from vru.transport.names import named
 
 from tests.unit.transport.partner import contract, police, resource
 
@@ -60,15 +60,6 @@ def test_the_grain_says_where_a_period_ends(
     grain: str, period_format: str, group: str, name: str, start: date, end: date
 ) -> None:
     assert match(graded(grain, period_format, group), name) == Named("area", None, start, end)
-
-
-def test_without_a_grain_a_period_has_no_end() -> None:
-    assert unit(date(2024, 2, 29), "none") == (date(2024, 2, 29), None)
-
-
-def test_months_are_counted_over_years() -> None:
-    assert add_months(date(2024, 1, 1), -36) == date(2021, 1, 1)
-    assert add_months(date(2024, 11, 1), 2) == date(2025, 1, 1)
 
 
 def test_the_names_of_the_real_files_are_known() -> None:

@@ -302,16 +302,3 @@ create table ops.lease (
     session_start  timestamptz,
     check ((session_pid is null) = (session_start is null))
 );
-
--- One row is a report that was written.
-create table ops.report (
-    report_id    bigint generated always as identity primary key,
-    kind         text not null,
-    month        date not null,
-    known_at     timestamptz,
-    admitted_at  timestamptz,
-    build_id     bigint,
-    file_name    text not null,
-    sha256       text not null,
-    written_at   timestamptz not null default clock_timestamp()
-);

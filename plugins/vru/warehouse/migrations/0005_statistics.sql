@@ -123,7 +123,3 @@ end
 $$;
 comment on function ops.poisson_interval is
     'Exact (Garwood) interval of the mean of a Poisson count: low and high, in the unit of the count.';
-
-revoke all on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval from public;
-grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
-to checker, transformer, publisher, analyst, analyst_restricted;

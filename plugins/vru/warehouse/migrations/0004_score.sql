@@ -1,15 +1,4 @@
--- The gate between raw and marts, and the quality score of every feed and period (definitions B18).
-
--- One row is a figure that the audit worked out about a batch, so that no later reader scans its rows again, and the
--- instant from which it held: it can change when an older vintage comes late, and the score does not depend on who came
--- first.
-create table ops.batch_measure (
-    batch_id     bigint not null references ops.batch,
-    measure      text not null check (measure in ('cells_compared', 'cells_unchanged')),
-    value        numeric not null check (value >= 0),
-    measured_at  timestamptz not null,
-    primary key (batch_id, measure, measured_at)
-);
+-- The quality score of every feed and period (definitions B18).
 
 -- One row is the weight of one part of the score in one version of the weights. A version is never edited.
 create table ops.score_weight (
@@ -27,90 +16,6 @@ insert into ops.score_weight (version, part, weight, valid_from) values
     (1, 'consistency', 0.10, date '2014-01-01'),
     (1, 'stability', 0.10, date '2014-01-01'),
     (1, 'volume', 0.10, date '2014-01-01');
-
--- One row is a batch and the first delivery that stated its content: the vintage that checks judge it by.
-create view ops.batch_vintage as
-    select distinct on (b.batch_id)
-        b.batch_id, b.feed, b.resource, b.partition, b.sha256, b.status, b.audited_at, b.period_start, b.period_end,
-        d.vintage_at, coalesce(d.manifest_line, -1) as manifest_line, d.received_at, d.delivery_id
-    from ops.batch b
-    join ops.delivery d
-      on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
-    order by b.batch_id, d.vintage_at, coalesce(d.manifest_line, -1), d.received_at, d.delivery_id;
-
--- Whether others may be compared with a batch: admitted, or passed and waiting; and the column, if one is named, is
--- not withheld.
-create function ops.is_sound(batch ops.batch, sound_column text default '') returns boolean
-language sql stable as $$
-    select (batch.status = 'admitted' or (batch.status = 'parsed' and batch.audited_at is not null))
-       and not exists (
-           select 1 from ops.withheld_column w
-           where w.batch_id = batch.batch_id and w.column_name = sound_column and w.lifted_at is null
-       )
-$$;
-
--- Whether a sound parse of the same content under a newer contract version has taken the place of this one.
-create function ops.is_displaced(batch ops.batch) returns boolean
-language sql stable as $$
-    select exists (
-        select 1 from ops.batch n
-        where n.feed = batch.feed and n.resource = batch.resource and n.content_key = batch.content_key
-          and n.sha256 = batch.sha256 and n.contract_version > batch.contract_version and ops.is_sound(n)
-    )
-$$;
-
--- The newest sound batch that was stated before this one (by vintage, never by order of arrival); null if none.
--- Where each delivery is a period of its own, only one that shares days with this one counts.
-create function ops.earlier_sound_batch(batch bigint, sound_column text default '') returns bigint
-language sql stable as $$
-    select c.batch_id
-    from ops.batch_vintage o
-    join ops.resource r on r.feed = o.feed and r.resource = o.resource
-    join ops.batch c
-      on c.feed = o.feed and c.resource = o.resource and c.partition = o.partition
-     and c.batch_id <> o.batch_id and c.sha256 <> o.sha256
-    join ops.delivery d
-      on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
-    where o.batch_id = batch
-      and ops.is_sound(c, sound_column) and not ops.is_displaced(c)
-      and (d.vintage_at, coalesce(d.manifest_line, -1), d.received_at, d.delivery_id)
-        < (o.vintage_at, o.manifest_line, o.received_at, o.delivery_id)
-      and (r.delivery_mode <> 'period' or (c.period_start <= o.period_end and o.period_start <= c.period_end))
-    order by d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc, d.delivery_id desc
-    limit 1
-$$;
-
--- One row is an earlier period of the same partition, with the sound batch that stood for it when this one was stated.
-create function ops.earlier_periods(batch bigint, most integer default 12)
-returns table (period_start date, batch_id bigint, row_count bigint)
-language sql stable as $$
-    select distinct on (c.period_start) c.period_start, c.batch_id, c.rows_parsed - c.rows_quarantined
-    from ops.batch_vintage o
-    join ops.batch c
-      on c.feed = o.feed and c.resource = o.resource and c.partition = o.partition
-     and c.period_start < o.period_start
-    join ops.delivery d
-      on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
-    where o.batch_id = batch and ops.is_sound(c) and not ops.is_displaced(c) and d.vintage_at <= o.vintage_at
-    order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc
-    limit most
-$$;
-
--- The code of a London borough or of the City by its name, however it is spelt; null for any other name (register of the
--- Office for National Statistics: the codes follow the alphabet, after the City).
-create function ops.borough_code(borough_name text) returns text
-language sql immutable parallel safe as $$
-    select 'E090000' || lpad(array_position(
-        array[
-            'city of london', 'barking and dagenham', 'barnet', 'bexley', 'brent', 'bromley', 'camden', 'croydon', 'ealing',
-            'enfield', 'greenwich', 'hackney', 'hammersmith and fulham', 'haringey', 'harrow', 'havering', 'hillingdon',
-            'hounslow', 'islington', 'kensington and chelsea', 'kingston upon thames', 'lambeth', 'lewisham', 'merton',
-            'newham', 'redbridge', 'richmond upon thames', 'southwark', 'sutton', 'tower hamlets', 'waltham forest',
-            'wandsworth', 'westminster'
-        ],
-        lower(replace(btrim(borough_name), '&', 'and'))
-    )::text, 2, '0')
-$$;
 
 -- Two-sided 99 % quantile of Student's t, by degrees of freedom (5 and more; standard table).
 create function ops.t_99(degrees integer) returns numeric
@@ -321,14 +226,3 @@ language sql stable as $$
     group by n.feed
 $$;
 comment on function ops.feed_score is 'Quality score (0-100) of each feed at (K, W): the mean of its newest periods.';
-
-grant select, insert, update, delete on ops.batch_measure to loader;
-grant select on ops.batch_measure, ops.score_weight, ops.batch_vintage to loader, checker, transformer, publisher;
-revoke all on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code, ops.t_99,
-    ops.quality_score, ops.feed_score
-from public;
-grant execute on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
-to loader, checker;
-grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;

@@ -17,14 +17,23 @@ grant select on all tables in schema quarantine to checker;
 
 grant select, insert, update, delete on all tables in schema ops to loader;
 grant select on all tables in schema ops to checker, transformer, publisher;
+revoke insert, update, delete on ops.score_weight from loader;
+revoke all on ops.mail from loader, checker, transformer;
 grant insert on ops.check_result to checker;
 grant insert, update on ops.build, ops.model_run to transformer;
 grant insert, update, delete on ops.lease to transformer;
 grant insert on ops.check_result to transformer;
 grant insert on ops.report to publisher;
+grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
 grant execute on function ops.settled_now to loader, transformer;
+grant execute on function
+    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+to loader, checker;
+grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
+grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
+to checker, transformer, publisher, analyst, analyst_restricted;
 
 -- What an analyst may see of the ledger: no values, no rows, no file of a restricted feed.
 create view ops.v_feed as

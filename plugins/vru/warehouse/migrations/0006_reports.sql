@@ -1,6 +1,18 @@
--- What was mailed, and what a report says in short.
+-- Reports that were written, and who was sent which.
 
-alter table ops.report add column summary jsonb not null default '{}';
+-- One row is a report that was written.
+create table ops.report (
+    report_id    bigint generated always as identity primary key,
+    kind         text not null,
+    month        date not null,
+    known_at     timestamptz,
+    admitted_at  timestamptz,
+    build_id     bigint,
+    file_name    text not null,
+    sha256       text not null,
+    written_at   timestamptz not null default clock_timestamp(),
+    summary      jsonb not null default '{}'
+);
 comment on column ops.report.summary is 'The title and the statements with which the report opens: what its mail says.';
 
 -- One row is one report to one recipient. A row that stays 'sending' is a mail of which nobody knows whether it left.
@@ -16,5 +28,3 @@ create table ops.mail (
     settled_by  text,
     unique (report_id, recipient)
 );
-
-grant select, insert, update on ops.mail to publisher;

@@ -1,0 +1,126 @@
+"""A resource: files of one shape, how they are named, cut into deliveries and restated."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vru.contracts.base import Slug, Strict
+from vru.contracts.columns import Column
+from vru.contracts.formats import Format
+from vru.periods import Grain
+
+DeliveryMode = Literal["snapshot", "period", "append", "upsert"]
+
+
+class Name(Strict):
+    """How a file name of this resource looks.
+
+    `pattern` is a case-insensitive regular expression, searched in the base name after `_` and blanks are
+    turned into `-`. Named groups `period` (a date in `period_format`) and `partition` are read from it.
+    """
+
+    pattern: str
+    period_format: str = "%Y-%m"
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            names = set(re.compile(value).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if unknown := names - {"period", "partition"}:
+            raise ValueError(f"unknown group {sorted(unknown)}; only 'period' and 'partition' are read")
+        return value
+
+
+class Partition(Strict):
+    """Where the partition comes from when the file name does not say it.
+
+    `header`: a pattern over the header names with one group; `format` makes the partition of it.
+    `column`: the one value of this column in the file (`map` turns it into the slug).
+    """
+
+    header: str | None = None
+    format: str = "{}"
+    column: Slug | None = None
+    map: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one(self) -> Partition:
+        if (self.header is None) == (self.column is None):
+            raise ValueError("give either 'header' or 'column'")
+        return self
+
+
+class Withholdable(Strict):
+    """A column that a check between vintages may withhold, and how (definitions B20)."""
+
+    column: Slug
+    max_shift_pct: float = Field(gt=0, le=100)
+    apart: list[str] = Field(default_factory=list)
+    """Values that are no real area and stay out of the comparison."""
+    reason: str = Field(min_length=20)
+
+
+class Resource(Strict):
+    """Files of one shape within a feed; its rows stand in one raw table."""
+
+    name: Slug
+    description: str = Field(min_length=10)
+    names: list[Name] = Field(default_factory=list)
+    partition: Partition | None = None
+    formats: list[Format] = Field(min_length=1)
+    """What the bytes may be; the content tells which (at most one of a kind)."""
+    delivery: DeliveryMode
+    grain: Grain = "none"
+    unit_column: Slug | None = None
+    """The column by which a row belongs to a unit of the grain."""
+    row_identity: Literal["none", "key"] = "none"
+    key: list[Slug] = Field(default_factory=list)
+    rolling_window: bool = False
+    """A snapshot may lack units that the one before it covers."""
+    withholdable: list[Withholdable] = Field(default_factory=list)
+    columns: list[Column] = Field(min_length=1)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Resource:
+        names = [c.name for c in self.columns]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"column {twice} is declared twice")
+        seen: dict[tuple[str, ...], str] = {}
+        for column in self.columns:
+            for headers in column.headers:
+                key = tuple(h.strip().lower() for h in headers)
+                if key in seen:
+                    raise ValueError(f"header {list(key)} is claimed by both '{seen[key]}' and '{column.name}'")
+                seen[key] = column.name
+        for column in self.columns:
+            if column.month_of and (column.month_of not in names or self.column(column.month_of).type != "timestamp"):
+                raise ValueError(f"month_of '{column.month_of}' must name a timestamp column of this resource")
+        if (self.grain == "none") != (self.unit_column is None):
+            raise ValueError("'unit_column' is needed exactly when 'grain' is not none")
+        if self.delivery == "period" and self.grain == "none":
+            raise ValueError("delivery 'period' needs a grain")
+        if self.unit_column is not None and self.unit_column not in names:
+            raise ValueError(f"unit_column '{self.unit_column}' is not among the columns")
+        if (self.row_identity == "key") != bool(self.key):
+            raise ValueError("'key' is needed exactly when 'row_identity' is key")
+        if self.delivery == "upsert" and not self.key:
+            raise ValueError("delivery 'upsert' needs 'row_identity: key' and a 'key'")
+        for name in [*self.key, *(w.column for w in self.withholdable)]:
+            if name not in names:
+                raise ValueError(f"'{name}' is not among the columns")
+        if self.partition and self.partition.column and self.partition.column not in names:
+            raise ValueError(f"partition column '{self.partition.column}' is not among the columns")
+        return self

@@ -1,0 +1,63 @@
+"""How bytes are got: one model per kind of source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vru.contracts.base import Slug, Strict
+
+
+class Archive(Strict):
+    """ZIP archives that hold one file per partition and period (data.police.uk)."""
+
+    kind: Literal["archive"]
+    url: str
+    """With `{period}` (YYYY-MM, the newest month inside)."""
+    latest_url: str
+    window_months: int = Field(gt=0)
+
+
+class Datastore(Strict):
+    """A dataset of the London Datastore catalogue."""
+
+    kind: Literal["datastore"]
+    url: str
+    """Of the catalogue entry, `https://…/api/dataset/ID`."""
+    title_pattern: str
+    """Regular expression over resource titles; every match is a delivery, oldest first."""
+
+
+class Pages(Strict):
+    """One query to a paged API: `limit` rows a page until the answer says that there is no more."""
+
+    resource: Slug
+    partition: str = ""
+    url: str
+    file_name: str
+
+
+class Nomis(Strict):
+    """CSV queries to the Nomis API, paged by `recordoffset`."""
+
+    kind: Literal["nomis"]
+    queries: list[Pages] = Field(min_length=1)
+    limit: int = 25_000
+
+
+class Arcgis(Strict):
+    """Feature-service layers of ArcGIS, paged by `resultOffset`."""
+
+    kind: Literal["arcgis"]
+    queries: list[Pages] = Field(min_length=1)
+    limit: int = 2_000
+
+
+class Inbox(Strict):
+    """Files put into a folder by the partner or by hand."""
+
+    kind: Literal["inbox"]
+
+
+Transport = Annotated[Archive | Datastore | Nomis | Arcgis | Inbox, Field(discriminator="kind")]
