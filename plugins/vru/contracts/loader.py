@@ -13,6 +13,10 @@ from vru.contracts.contract import Contract
 from vru.settings import settings
 
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader, in C where there is one: ten times as fast."""
+
+
 class ContractError(Exception):
     """A contract file that cannot be used. The message says which file, which key and how to mend it."""
 
@@ -36,7 +40,7 @@ def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
 @cache
 def _load(path: Path, _changed: int) -> Contract:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - it is the safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
