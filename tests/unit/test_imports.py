@@ -69,3 +69,10 @@ def test_only_orchestration_imports_airflow() -> None:
         if package != "orchestration":
             assert "import airflow" not in text, path.name
             assert "from airflow" not in text, path.name
+
+
+def test_advisory_locks_are_taken_in_one_place() -> None:
+    """So that the decision record that lists them is whole; SQL takes one in functions that give it back themselves."""
+    for _package, path in files():
+        if path.name not in ("locks.py", "roles.py"):
+            assert "_advisory_" not in path.read_text(encoding="utf-8"), path.name

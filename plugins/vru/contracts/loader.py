@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from vru.contracts.contract import Contract
 from vru.settings import settings
 
-
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader, in C where there is one: ten times as fast."""
 

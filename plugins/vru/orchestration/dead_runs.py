@@ -23,13 +23,12 @@ def failed_first() -> Iterator[None]:
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_lock(%s)", (locks.HEADLESS,))
-            is_alone = cursor.fetchone() == (True,)
+            is_alone = locks.take_if_free(cursor, locks.HEADLESS)
             if is_alone and _are_any():
                 _fail_all()
-            cursor.execute("select pg_advisory_lock_shared(%s)", (locks.HEADLESS,))
+            locks.share(cursor, locks.HEADLESS)
             if is_alone:
-                cursor.execute("select pg_advisory_unlock(%s)", (locks.HEADLESS,))
+                locks.let_go(cursor, locks.HEADLESS)
         yield
     finally:
         connection.close()
