@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from vru.transport.model import Landed, Named, Received
+from vru.received import Named, Received
+from vru.transport.model import Landed
 from vru.transport.names import base_name, match
 from vru.transport.source import Source, Vintage, joined, vintage
 from vru.transport.ziparchive import ZipArchive
