@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "plugins" / "vru"
 ORDER = (
-    "contracts", "transport", "landing", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
+    "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
     "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli",
 )  # fmt: skip
 ANYWHERE = ("settings", "errors", "files", "periods", "contracts", "warehouse")
