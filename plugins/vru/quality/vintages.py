@@ -82,8 +82,7 @@ def _final_newline(on: _Subject, _: Mapping[str, Any]) -> str:
                 else 'no final newline, and nothing proves that it is whole'
             end
         from ops.batch b
-        left join ops.delivery d
-          on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+        left join ops.delivery d on d.content_id = b.content_id
         where b.batch_id = {on.batch_id:d}
         group by b.batch_id
     """
@@ -96,8 +95,7 @@ def _manifest_rows(on: _Subject, _: Mapping[str, Any]) -> str:
             b.rows_parsed - min(d.manifest_rows),
             coalesce(b.rows_parsed || ' rows read, ' || min(d.manifest_rows) || ' announced', 'no row count announced')
         from ops.batch b
-        left join ops.delivery d
-          on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+        left join ops.delivery d on d.content_id = b.content_id
          and d.manifest_rows is not null
         where b.batch_id = {on.batch_id:d}
         group by b.batch_id

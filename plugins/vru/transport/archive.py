@@ -8,10 +8,11 @@ from datetime import date
 
 from vru.contracts import Archive
 from vru.periods import in_words, months_up_to, newest_due, shifted, span
+from vru.received import Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http
 from vru.transport.members import Contents, list_periods, no_members, read_members
-from vru.transport.model import Asked, Landed, LastAnswer, Received, Shelved
+from vru.transport.model import Asked, Landed, LastAnswer, Shelved
 from vru.transport.names import base_name
 from vru.transport.snapshots import cover
 from vru.transport.sniff import Due
@@ -220,7 +221,7 @@ def _judge(source: Source, question: Question, said: Shelved, contents: Contents
 def _of(landed: Landed, source_url: str, stated: Vintage) -> Received:
     """What is said of an archive as a whole."""
     return Received(
-        resource=None, partition=None, period_start=None, period_end=None, sha256=landed.sha256,
+        resource="", partition=None, period_start=None, period_end=None, sha256=landed.sha256,
         size_bytes=landed.size_bytes, file_name=base_name(source_url), source_url=source_url, vintage_at=stated.at,
         vintage_source=stated.source, warning=stated.warning,
     )  # fmt: skip

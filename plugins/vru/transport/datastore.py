@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from vru.contracts import Datastore
+from vru.received import Named, Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Http
 from vru.transport.members import unpacked
-from vru.transport.model import Asked, Landed, Landing, LastAnswer, Named, Received
+from vru.transport.model import Asked, Landed, Landing, LastAnswer
 from vru.transport.names import base_name, named
 from vru.transport.sniff import Due
 from vru.transport.source import (
@@ -185,7 +186,7 @@ def _finished(
     if entry.checked_at is None:
         stated = last_modified_vintage(file.last_modified, source.now)
     whole = Received(
-        resource=says.resource if says else None,
+        resource=says.resource if says else "",
         partition=says.partition if says else None,
         period_start=says.period_start if says else None,
         period_end=says.period_end if says else None,

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vru.contracts import Contract
+from vru.received import Received
 from vru.transport import manifest
 from vru.transport.errors import SourceError
 from vru.transport.members import unpacked
-from vru.transport.model import Asked, Landed, Received
+from vru.transport.model import Asked, Landed
 from vru.transport.names import named
 from vru.transport.source import Question, Source, Vintage, ask, changed, joined, vintage
 
@@ -149,7 +150,7 @@ def _received(
     line = statement.line
     says, stated = named(source.contract, statement.name), _stated(source, line)
     return Received(
-        resource=says.resource if says else None,
+        resource=says.resource if says else "",
         partition=says.partition if says else None,
         period_start=says.period_start if says else None,
         period_end=says.period_end if says else None,

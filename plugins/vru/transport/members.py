@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 
 from vru.contracts import Archive, Workbook
 from vru.landing import workbook
+from vru.received import Named, Received
 from vru.transport.errors import SourceError
-from vru.transport.model import Landed, Named, Received
+from vru.transport.model import Landed
 from vru.transport.names import base_name, match, match_resource, match_sheet
 from vru.transport.source import UNKNOWN_NAME, Source, Vintage, due, joined, vintage
 from vru.transport.ziparchive import Member, ZipArchive
@@ -150,8 +151,8 @@ def _together(sheet: Named, file: Named | None) -> Named:
         return sheet
     partition = sheet.partition or file.partition
     if sheet.period_start is None:
-        return sheet._replace(partition=partition, period_start=file.period_start, period_end=file.period_end)
-    return sheet._replace(partition=partition)
+        return replace(sheet, partition=partition, period_start=file.period_start, period_end=file.period_end)
+    return replace(sheet, partition=partition)
 
 
 def _member(book: workbook.Workbook, name: str) -> Member:

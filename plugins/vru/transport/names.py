@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from vru.contracts import Contract, Resource, Workbook
 from vru.periods import unit_end, unit_start
-from vru.transport.model import Named
+from vru.received import Named
 
 _BLANKS = re.compile(r"[_\s]+")
 

@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime
 
 from vru.contracts import Contract, Resource
 from vru.periods import last_day
+from vru.received import Received, VintageSource
 from vru.transport.errors import SourceError
 from vru.transport.http import modified_at, storage_problem
 from vru.transport.limits import Limits
-from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome, Received, VintageSource
+from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome
 from vru.transport.sniff import Due
 
 UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
