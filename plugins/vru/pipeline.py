@@ -71,7 +71,7 @@ class Outcome:
 
 def landing() -> Landing:
     """The store of received bytes of this state folder."""
-    return Landing(str(settings().landing_dir))
+    return Landing(settings().landing_dir)
 
 
 def fetch(

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import Literal
 
-Due = Literal["csv", "geojson", "zip", "json"]
+Due = Literal["csv", "geojson", "json", "workbook", "zip"]
 
 HEAD_BYTES = 1024
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")

@@ -5,6 +5,15 @@ create schema quarantine;
 create schema if not exists ops;
 create schema publish;
 
+-- The one row is what holds for the whole state, whichever machine works on it: the profile of its first run, for ever,
+-- and the inbox of profile `files` as last given.
+create table ops.state (
+    is_only   boolean primary key default true check (is_only),
+    profile   text not null check (profile in ('sandbox', 'files', 'live')),
+    inbox     text,
+    bound_at  timestamptz not null default now()
+);
+
 -- The instant at which something is received, admitted, withdrawn, held or withheld. Until its transaction ends,
 -- `ops.settled_now` waits: nothing that bears an earlier instant can appear after it.
 create function ops.stamp() returns timestamptz
