@@ -9,12 +9,13 @@ import pytest
 from vru.sandbox import SandboxServer
 
 from tests.faults.changes import cut_mid_row
-from tests.faults.feeds import FEEDS, STOP_SEARCH, STREET, ArchivePartner, Delivery, Feed, Partner, zipped
+from tests.faults.feeds import ARCHIVES, FEEDS, SERVED, ArchivePartner, Delivery, Feed, Partner, zipped
 from tests.faults.json_changes import cut_mid_feature
 from tests.faults.platform import Answer, Platform, current
 from tests.faults.table.repeated import REPEATS
 
 EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.label)
+ASKED = pytest.mark.parametrize("feed", SERVED, ids=lambda feed: feed.label)
 DAYS = ("2022-11-01", "2022-11-02", "2022-11-03", "2022-11-04")
 
 
@@ -61,7 +62,7 @@ def test_bi29_same_name__dated(feed: Feed, platform: Platform) -> None:
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@EACH
+@ASKED
 def test_bi29_same_name__http(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     partner = partner_of(feed, sandbox)
     partner.serves(feed.clean)
@@ -88,7 +89,7 @@ def test_bi29_renamed(feed: Feed, platform: Platform) -> None:
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@EACH
+@ASKED
 def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     """Packed in another way: another archive, or a compressed answer, with the same file in it."""
     partner = partner_of(feed, sandbox)
@@ -111,11 +112,11 @@ def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServe
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.label)
+@pytest.mark.parametrize("feed", ARCHIVES, ids=lambda feed: feed.label)
 def test_bi29_recompressed__by_hand(feed: Feed, platform: Platform) -> None:
     """An archive put into a folder, then packed anew, then the file alone."""
-    member = f"2022-08/{feed.file_name}"
-    first = platform.deliver(feed, Delivery("2022-08.zip", zipped(member, feed.clean), DAYS[0]))
+    member = f"{feed.period}/{feed.file_name}"
+    first = platform.deliver(feed, Delivery(f"{feed.period}.zip", zipped(member, feed.clean), DAYS[0]))
     assert first.batch["status"] == "admitted"
     stored = zipped(member, feed.clean, compression=zipfile.ZIP_STORED)
     assert_nothing_new(platform.deliver(feed, Delivery("again.zip", stored, DAYS[0])), deliveries=0)

@@ -10,7 +10,10 @@ import pytest
 from vru import pipeline
 from vru.sandbox import SandboxServer
 
-from tests.faults.feeds import CANARY_RECORD, FEEDS, GEOGRAPHY, POPULATION, STOP_SEARCH, STREET, VICTIMS, Delivery, Feed
+from tests.faults.exceptions import BOROUGH_GONE
+from tests.faults.exceptions import VOLUME as WHOLE
+from tests.faults.feed import opened
+from tests.faults.feeds import ARCHIVES, CANARY_RECORD, FEEDS, PERIODS, Delivery, Feed
 from tests.faults.partners import ArchivePartner
 from tests.faults.platform import Platform, current, query
 from tests.faults.record_changes import Record, closed
@@ -18,15 +21,10 @@ from tests.faults.series import found, longer, of_month, shorter
 from tests.faults.table.meaning import VARIANTS
 
 EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
-POLICE = pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.name)
-VOLUME = {
-    VICTIMS.name: "total_is_plausible", STREET.name: "volume_against_earlier_vintage",
-    STOP_SEARCH.name: "volume_against_earlier_vintage", POPULATION.name: "volume_against_earlier_release",
-    GEOGRAPHY.name: "volume_against_earlier_file",
-}  # fmt: skip
-STANDING = {
-    VICTIMS.name: 194, STREET.name: 194, STOP_SEARCH.name: 194, POPULATION.name: 166, GEOGRAPHY.name: 194,
-}  # fmt: skip
+POLICE = pytest.mark.parametrize("feed", PERIODS, ids=lambda feed: feed.name)
+VOLUME = {feed.label: feed.suite.of_type("between_vintages.volume") for feed in FEEDS}
+MONTHS_BEFORE = {feed.label: feed.suite.of_type("between_periods.volume") for feed in PERIODS}
+STANDING = {feed.label: len(opened(feed.shape, feed.earlier(feed)[-1].content)) for feed in FEEDS}
 """Records of the file that stands before every test."""
 FIRST, LATER = "2022-11-01", "2022-12-01"
 MONTHS = [f"2020-{number:02d}" for number in range(1, 13)]
@@ -67,34 +65,37 @@ def without_canary(feed: Feed) -> list[Record]:
     return [record for number, record in enumerate(found(feed)) if feed.is_keyed or number != CANARY_RECORD]
 
 
+def more_of(feed: Feed, records: list[Record], count: int) -> list[Record]:
+    """So many records, as far as years are whole."""
+    return WHOLE[feed.label].longer(records, count) if feed.label in WHOLE else longer(feed, records, count)
+
+
 def file(feed: Feed, records: list[Record], vintage: str) -> Delivery:
     """Records as the file under test."""
-    return Delivery(feed.file_name, closed(feed, records), vintage)
+    return Delivery(feed.file_name, closed(feed.shape, records), vintage)
 
 
 @EACH
 def test_bi36_minus_60(feed: Feed, platform: Platform) -> None:
     """Exactly 60 % less; years are whole, so that two of the six are left."""
-    left = (
-        [r for r in found(feed) if r["DATE_NAME"] >= "2019"] if feed is POPULATION else shorter(feed, found(feed), 80)
-    )
-    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, left, LATER), VOLUME[feed.name])
+    left = WHOLE[feed.label].shorter(found(feed), 80) if feed.label in WHOLE else shorter(feed, found(feed), 80)
+    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, left, LATER), VOLUME[feed.label])
 
 
 @EACH
 def test_bi36_plus_300(feed: Feed, platform: Platform) -> None:
     """Exactly four times what stood before the file, as far as years are whole."""
-    more = longer(feed, found(feed), 4 * STANDING[feed.name])
-    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, more, LATER), VOLUME[feed.name])
+    more = more_of(feed, found(feed), 4 * STANDING[feed.label])
+    ends(platform, feed, [file(feed, found(feed), FIRST)], file(feed, more, LATER), VOLUME[feed.label])
 
 
 @EACH
 def test_bi36_just_within_is_usual(feed: Feed, platform: Platform) -> None:
     """A little less than four times as much counts at once, and then a little more than two fifths of that."""
-    most = 4 * STANDING[feed.name] - (20 if feed is POPULATION else 1)
+    most = 4 * STANDING[feed.label] - (WHOLE[feed.label].room if feed.label in WHOLE else 1)
     counts = (most,) if feed.is_keyed else (most, most * 2 // 5 + 1)
     for day, count in enumerate(counts, start=1):
-        records = longer(feed, without_canary(feed), count)
+        records = more_of(feed, without_canary(feed), count)
         answer = platform.deliver(feed, file(feed, records, f"2022-11-{day:02d}"))
         assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
 
@@ -106,7 +107,7 @@ def test_bi36_against_earlier_months(feed: Feed, variant: str, count: int, platf
     usual = [of_month(feed, month, found(feed), FIRST) for month in MONTHS[:6]]
     records = longer(feed, found(feed), count) if count > len(found(feed)) else shorter(feed, found(feed), count)
     unusual = of_month(feed, MONTHS[6], records, FIRST)
-    ends(platform, feed, usual, unusual, "volume_against_earlier_months")
+    ends(platform, feed, usual, unusual, MONTHS_BEFORE[feed.label])
 
 
 def without_one_borough(feed: Feed) -> tuple[list[Delivery], Delivery, str]:
@@ -130,12 +131,9 @@ def without_one_borough(feed: Feed) -> tuple[list[Delivery], Delivery, str]:
             place = (here[0]["Longitude"], here[0]["Latitude"])
             rest = [r for r in records if not near((r["Longitude"], r["Latitude"]), place)]
             return usual, of_month(feed, MONTHS[3], rest, FIRST), "no_place_vanished"
-        case "ons_population":
-            rest = [r for r in records if r["GEOGRAPHY_CODE"] != "E09000007"]
-            return [file(feed, records, FIRST)], file(feed, rest, LATER), "all_boroughs_in_every_year"
-        case _:
-            rest = [r for r in records if r["LAD22CD"] != "E09000007"]
-            return [file(feed, records, FIRST)], file(feed, rest, LATER), "no_area_lost"
+        case label:
+            check, rest_of = BOROUGH_GONE[label]
+            return [file(feed, records, FIRST)], file(feed, rest_of(records), LATER), check
 
 
 def most_frequent(records: list[Record], header: str) -> Any:
@@ -161,13 +159,13 @@ STEPS = {False: (166, 138, 115, 95, 79), True: (264, 348, 460, 607, 801)}
 @EACH
 def test_bi36_gradual_5_months(feed: Feed, platform: Platform) -> None:
     """No step is remarkable by itself. A list that may lose nothing can only rise so."""
-    shaped: Callable[[Feed, list[Record], int], list[Record]] = longer if feed.is_keyed else shorter
+    shaped: Callable[[Feed, list[Record], int], list[Record]] = more_of if feed.is_keyed else shorter
     sizes = STEPS[feed.is_keyed]
     files = [
         file(feed, shaped(feed, without_canary(feed), count), f"2022-11-{n:02d}")
         for n, count in enumerate((199, *sizes), start=1)
     ]
-    ends(platform, feed, files[:-1], files[-1], VOLUME[feed.name])
+    ends(platform, feed, files[:-1], files[-1], VOLUME[feed.label])
 
 
 @POLICE
@@ -178,10 +176,10 @@ def test_bi36_gradual_5_months__of_events(feed: Feed, platform: Platform) -> Non
         of_month(feed, month, shorter(feed, found(feed), count), FIRST)
         for month, count in zip(MONTHS, sizes, strict=False)
     ]
-    ends(platform, feed, files[:-1], files[-1], "volume_against_earlier_months")
+    ends(platform, feed, files[:-1], files[-1], MONTHS_BEFORE[feed.label])
 
 
-@POLICE
+@pytest.mark.parametrize("feed", ARCHIVES, ids=lambda feed: feed.name)
 def test_bi36_force_absent(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     """An archive without the file of a force: unknown, not zero. Nothing came that a person could release."""
     standing = [row for row in current() if row["feed"] == feed.name and row["partition"] == "metropolitan"]
@@ -190,9 +188,9 @@ def test_bi36_force_absent(feed: Feed, platform: Platform, sandbox: SandboxServe
     partner.member = partner.member.replace("metropolitan", "city-of-london")
     records = found(feed)
     for record in records:
-        if feed is STREET:
+        if "Reported by" in record:
             record["Reported by"] = "City of London Police"
-    partner.serves(closed(feed, records))
+    partner.serves(closed(feed.shape, records))
     answer = platform.fetch(feed, sandbox.url)
     assert (answer.exit_code, answer.batch["status"], answer.batch["partition"]) == (0, "admitted", "city-of-london")
     rows = [row for row in current() if row["feed"] == feed.name]
