@@ -58,7 +58,7 @@ def bind(profile: str | None, inbox: Path | None = None, *, has_file: bool = Fal
             raise ProfileError(
                 f"{home} belongs to profile '{bound['profile']}'; give another folder with --home for '{wanted}'"
             )
-        if inbox and bound["profile"] != "files":
+        if inbox and bound["profile"] == "sandbox":
             raise ProfileError(
                 f"{home} belongs to profile '{bound['profile']}', which has no inbox; give another folder with --home"
             )

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from vru.contracts import Resource
@@ -139,6 +139,10 @@ class Feed:
     def partition(self) -> str:
         """The partition of the clean file as its name says it; empty where it says none."""
         return named(self.declared, self.file_name).get("partition") or ""
+
+    def day(self, number: int) -> str:
+        """When the clean file and what follows it is stated: so many months after its own vintage."""
+        return (date.fromisoformat(self.vintage) + timedelta(days=30 * number)).isoformat()
 
     def column(self, header: str) -> Column:
         """The column that comes under a header."""

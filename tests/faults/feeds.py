@@ -11,7 +11,7 @@ from tests.faults.partners import ArchivePartner, Partner, zipped
 
 __all__ = [
     "ARCHIVES", "CANARY_LINE", "CANARY_RECORD", "CATALOGUED", "DELIMITED", "FEEDS", "JSON", "KEYED", "PAGED", "PERIODS",
-    "RECORDS", "SERVED", "SERVED_TEXT", "SUBJECTS", "UNKEYED", "ArchivePartner", "Change", "Delivery", "Feed",
+    "RECORDS", "SERVED", "SERVED_TEXT", "SUBJECTS", "UNKEYED", "WIDE", "ArchivePartner", "Change", "Delivery", "Feed",
     "Partner", "RawRow", "named", "records", "written", "zipped",
 ]  # fmt: skip
 
@@ -30,6 +30,8 @@ SUBJECTS = _subjects()
 FEEDS = tuple(feed for feed in SUBJECTS if feed.is_first)
 """One resource of each feed: everything else."""
 DELIMITED = tuple(feed for feed in SUBJECTS if feed.shape == "text")
+WIDE = tuple(feed for feed in DELIMITED if feed.clean.split(b"\n", 1)[0].count(b",") >= 3)
+"""With columns enough that a line of words with a comma is not taken for a record."""
 JSON = tuple(feed for feed in SUBJECTS if feed.shape == "geojson")
 SERVED = tuple(feed for feed in FEEDS if feed.partner)
 """Over HTTP."""

@@ -21,8 +21,6 @@ from tests.faults.record_changes import Record, closed
 from tests.faults.series import found, of_month
 from tests.faults.table.meaning import NOT_APPLICABLE, VARIANTS
 
-DAYS = ("2022-11-01", "2022-12-01", "2023-01-01")
-"""When the clean file is stated, and what comes after it."""
 DAY = date(2018, 12, 1)
 """Of a list that says no day."""
 
@@ -73,34 +71,34 @@ def months_before(feed: Feed, count: int) -> date:
 
 def story(feed: Feed, variant: str) -> Story:
     """The deliveries of a variant."""
-    clean = file(feed, found(feed), DAYS[0])
+    clean = file(feed, found(feed), feed.day(1))
     is_monthly, is_dated = feed.is_period, bool(feed.date) and bool(feed.column(feed.date).formats)
     restated = feed.restated(feed, feed.clean, "values_changed")
     before = months_before(feed, 1) if is_dated else DAY
     match variant:
         case "one_row":
-            return Story([clean], [file(feed, one_more(feed), DAYS[1])])
+            return Story([clean], [file(feed, one_more(feed), feed.day(2))])
         case "whole_month" if is_monthly:
-            return Story([clean], [of_month(feed, f"{months_before(feed, 2):%Y-%m}", found(feed), DAYS[1])])
+            return Story([clean], [of_month(feed, f"{months_before(feed, 2):%Y-%m}", found(feed), feed.day(2))])
         case "whole_month":
-            return Story([clean], [file(feed, of_before(feed, before), DAYS[1])])
+            return Story([clean], [file(feed, of_before(feed, before), feed.day(2))])
         case "year_late" if is_monthly:
-            return Story([clean], [of_month(feed, f"{months_before(feed, 13):%Y-%m}", found(feed), "2023-09-01")])
+            return Story([clean], [of_month(feed, f"{months_before(feed, 13):%Y-%m}", found(feed), feed.day(10))])
         case "year_late":
             year = months_before(feed, 15) if is_dated else DAY
-            return Story([clean], [file(feed, of_before(feed, year), "2023-12-01")])
+            return Story([clean], [file(feed, of_before(feed, year), feed.day(12))])
         case "out_of_order":
-            newest = Delivery(feed.file_name, restated, DAYS[1])
+            newest = Delivery(feed.file_name, restated, feed.day(2))
             return Story([newest], [clean], is_newest=False)
         case _ if is_monthly:
             month = f"{months_before(feed, 2):%Y-%m}"
             late, again_late = (of_month(feed, month, each, day) for each, day in
-                                ((found(feed), DAYS[1]), (found(feed)[:-9], DAYS[2])))  # fmt: skip
+                                ((found(feed), feed.day(2)), (found(feed)[:-9], feed.day(3))))  # fmt: skip
             return Story([clean], [late, again_late])
         case _:
             records = of_before(feed, before)
             once_more = feed.restated(feed, closed(feed.shape, records), "values_changed")
-            return Story([clean], [file(feed, records, DAYS[1]), Delivery(feed.file_name, once_more, DAYS[2])])
+            return Story([clean], [file(feed, records, feed.day(2)), Delivery(feed.file_name, once_more, feed.day(3))])
 
 
 def is_read_from(feed: Feed, known_at: datetime | None, admitted_at: datetime | None) -> list[Row]:
@@ -170,7 +168,7 @@ def test_a_held_list_counts_once_it_is_known_that_it_was_first(platform: Platfor
     feed = named("mps_homicide_victims")
     records = found(feed)
     short = [record for record in records if record["Recorded Date"] != records[0]["Recorded Date"]]
-    held = platform.deliver(feed, file(feed, short, DAYS[0]))
+    held = platform.deliver(feed, file(feed, short, feed.day(1)))
     assert (held.exit_code, held.batch["status"]) == (1, "held"), "a month of the earlier list is lost"
     before_that_list = platform.deliver(feed, file(feed, short, "2020-02-05"))
     assert (before_that_list.exit_code, before_that_list.batches) == (0, []), before_that_list.message
@@ -185,7 +183,7 @@ def test_an_old_report_is_the_same_byte_for_byte_after_late_data(platform: Platf
     for feed, told in stories:
         for delivery in told.in_time:
             assert platform.deliver(feed, delivery).batch["status"] == "admitted"
-    known_at, admitted_at = noon(DAYS[0]), instant()
+    known_at, admitted_at = noon("2022-11-01"), instant()
 
     def report(name: str, **instants: datetime) -> bytes:
         path = reporting.write_report(

@@ -18,6 +18,7 @@ from tests.faults.feeds import (
     SERVED,
     SERVED_TEXT,
     SUBJECTS,
+    WIDE,
     Feed,
 )
 from tests.faults.suite import LOST
@@ -155,9 +156,9 @@ CASES: list[Case] = [
          only=ARCHIVES),
     Case(2, "missing_trailer_row", c.without_last_record, one_is_lost, Channel.WIRE, "http", only=PAGED_TEXT),
     Case(2, "missing_trailer_row", j.without_last, one_is_lost, Channel.WIRE, "http", only=PAGED_JSON),
-    Case(2, "cut_mid_row", c.cut_mid_row, rejected("cut_short", line=LAST_LINE), Channel.LOOSE, "loose", only=DELIMITED),
+    Case(2, "cut_mid_row", c.cut_mid_row, rejected("cut_short", line=LAST_LINE), Channel.LOOSE, "loose", only=WIDE),
     Case(2, "cut_mid_row", c.cut_mid_row, rejected("cut_short", line=LAST_LINE), Channel.COUNTED, "counted",
-         only=DELIMITED),
+         only=WIDE),
     Case(2, "cut_mid_row", c.cut_mid_row, rejected("cut_short", line=LAST_LINE), Channel.PARTNER, "http_partner",
          only=SERVED_TEXT),
     Case(2, "cut_mid_row", c.cut_end(1000), by_feed(DAMAGED), Channel.WIRE, "http", only=(*CATALOGUED, *ARCHIVES)),

@@ -30,6 +30,10 @@ VARIANTS: Variants = {
 }
 
 
+PLACES = ("borough", "lsoa", "ward", "area", "latitude")
+"""Words by which a column is one of places."""
+
+
 def is_dated(feed: Feed) -> bool:
     """Whether a record has a day, a month or an instant, rather than a year or nothing."""
     return bool(feed.date) and bool(feed.column(feed.date).formats)
@@ -64,6 +68,8 @@ def lacks(feed: Feed) -> dict[tuple[int, str], str]:
     elif not is_dated(feed):
         found[31, "dd_mm_swap"] = "a year has neither day nor month"
         found[34, "whole_month"] = "it is of years; a whole one is the variant year_late"
+    if not any(word in column.name for column in feed.declared.columns for word in PLACES):
+        found[36, "one_borough_zero"] = "its records are of no place"
     if not feed.partition:
         found[36, "force_absent"] = "its files are of no partition that their names tell"
     return found
