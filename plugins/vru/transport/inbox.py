@@ -33,13 +33,15 @@ class Statement:
     source_url: str
 
 
-def fetch_folder(source: Source, inbox: Path) -> Iterator[Asked]:
+def fetch_folder(source: Source, inbox: Path | None) -> Iterator[Asked]:
     """One attempt per file and manifest line, by vintage and line; then the files that no line names."""
-    folder = inbox / source.contract.feed
+    folder = inbox / source.contract.feed if inbox else None
     where = f"inbox:{source.contract.feed}/"
     statements: list[Statement] = []
 
     def work(question: Question) -> Asked:
+        if folder is None:
+            return question.ends("not_yet", "no_inbox: nothing is due, no folder of deliveries is given")
         if not folder.is_dir():
             return question.ends("not_yet", "no_folder: the inbox has no folder of this feed yet")
         statements.extend(_statements(folder, where))

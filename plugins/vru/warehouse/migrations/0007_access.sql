@@ -28,8 +28,7 @@ grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
 grant execute on function ops.settled_now to loader, transformer;
-grant execute on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
 grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
 grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
