@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from vru.contracts import Contract, load_contracts
-from vru.quality.checks import TYPES, Subject
+from vru.quality.checks import TYPES, Subject, document
+from vru.quality.scaffold import suite_yaml
 from vru.quality.suites import Check, SuiteError, load_feed_suite, load_mart_suites
 from vru.settings import settings
 
@@ -279,3 +280,23 @@ def test_a_mart_has_neither_deliveries_nor_keys(tmp_path: Path, entry: str, said
     (tmp_path / "m.yml").write_text(text, encoding="utf-8")
     with pytest.raises(SuiteError, match=re.escape(said)):
         load_mart_suites(tmp_path)
+
+
+def test_the_page_of_types_is_current() -> None:
+    page = (settings().checkout / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert page == document.markdown(), "run: python -m vru.quality.checks.document > docs/checks.md"
+    assert all(f"`{name}`" in page for name in TYPES)
+
+
+@pytest.mark.parametrize("feed", ["demo", *CONTRACTS])
+def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) -> None:
+    contract = {**CONTRACTS, "demo": CONTRACT}[feed]
+    (tmp_path / f"{feed}.yml").write_text(suite_yaml(contract), encoding="utf-8")
+    suite = load_feed_suite(feed, tmp_path, contract)
+    assert set(suite.resources) == {resource.name for resource in contract.resources}
+    if feed == "demo":
+        section = suite.resources["rows"]
+        assert (section.cells, section.cell_value) == (["month"], "note_count")
+        assert {check.id for check in section.checks} == {
+            "manifest_rows_agree", "file_is_whole", "no_unit_lost", "month_not_in_future", "note_count_is_a_count",
+        }  # fmt: skip

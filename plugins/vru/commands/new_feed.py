@@ -57,36 +57,6 @@ resources:
         mandatory: true
 """
 
-SUITE = """\
-# What {title} must be like before anyone relies on it. Each reason is written for the partner.
-feed: {slug}
-resources:
-  {resource}:
-    cells: [month]
-    cell_value: value_count
-    checks:
-      - id: manifest_rows_agree
-        type: delivery.manifest_rows
-        severity: critical
-        reason: The file has not as many rows as announced with it. Some were lost or added; please send it again.
-      - id: file_is_whole
-        type: delivery.final_newline
-        severity: critical
-        reason: The file ends in the middle of a line and nothing proves that it is whole. Please send it again.
-      - id: month_not_in_future
-        type: expect_column_values_to_be_between
-        column: month
-        kwargs: {{max_value: "{{today}}"}}
-        severity: critical
-        reason: A month that has not begun cannot have been counted. Please correct the month.
-      - id: value_is_a_count
-        type: expect_column_values_to_be_between
-        column: value_count
-        kwargs: {{min_value: 0}}
-        severity: critical
-        reason: A count is never negative. Please send the correction as the corrected total.
-"""
-
 FIXTURE = "Month,Count\n2024-01,12\n2024-02,9\n"
 
 
@@ -100,6 +70,7 @@ def new_feed(
 ) -> None:
     """Write contract, suite, staging model with its source, and fixture of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
+    from vru.quality.scaffold import suite_yaml
     from vru.settings import settings
     from vru.transform.scaffold import sources_yaml, staging_sql
 
@@ -123,7 +94,7 @@ def new_feed(
         raise ValueError(f"{standing[0].relative_to(now.checkout)} is there already; nothing was written")
     _write(contract_file, CONTRACT.format(**words))
     contract = load_contract(slug)
-    _write(suite_file, SUITE.format(**words))
+    _write(suite_file, suite_yaml(contract))
     _write(model_file, staging_sql(contract, contract.resources[0]))
     _write(sources_file, sources_yaml(contract))
     _write(fixture_file, FIXTURE)
