@@ -65,8 +65,8 @@ def test_what_holds_for_every_resource(feed: str) -> None:
             for check in load_feed_suite(feed).resources[resource.name].checks
             if check.severity == "critical"
         }
-        usual = {entry["type"] for kind in TYPES.values() for entry in kind.usual(resource) if "column" not in entry}
-        assert usual - types == set(), "what the scaffold of a new feed writes for its files, not for a column"
+        usual = {entry["type"] for kind in TYPES.values() if kind.is_needed for entry in kind.usual(resource)}
+        assert usual - types == set()
         assert ("expect_key_to_be_unique" in types) == (resource.row_identity == "key")
 
 
@@ -301,5 +301,6 @@ def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) ->
         section = suite.resources["rows"]
         assert (section.cells, section.cell_value) == (["month"], "note_count")
         assert {check.id for check in section.checks} == {
-            "manifest_rows_agree", "file_is_whole", "no_unit_lost", "month_not_in_future", "note_count_is_a_count",
+            "manifest_rows_agree", "file_is_whole", "no_month_lost", "month_not_in_future", "month_not_before_series",
+            "note_count_is_a_count", "volume_against_earlier_file",
         }  # fmt: skip

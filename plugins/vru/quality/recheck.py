@@ -33,7 +33,7 @@ def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
         select v.batch_id, v.status, v.delivery_id = any(%(stated)s) as is_first
         from ops.batch_vintage v
         where v.audited_at is not null and v.batch_id in (
-            select b.batch_id from ops.delivery d join ops.batch b using (feed, resource, content_key, sha256)
+            select b.batch_id from ops.delivery d join ops.batch b using (content_id)
             where d.delivery_id = any(%(stated)s)
         )
         order by v.batch_id
@@ -83,7 +83,7 @@ def _stated_later(
         cross join lateral (
             select d.vintage_at, coalesce(d.manifest_line, -1) as manifest_line, d.received_at, d.delivery_id
             from ops.delivery d
-            where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+            where d.content_id = b.content_id
               and (%(stated_by)s = '{}' or d.delivery_id = any(%(stated_by)s))
             order by 1, 2, 3, 4 limit 1
         ) s

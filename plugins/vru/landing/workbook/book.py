@@ -23,7 +23,12 @@ class Workbook:
 
     def __init__(self, stream: BinaryIO, limits: WorkbookLimits = WorkbookLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
+        self.suffix = ""
+        """What the name of such a file ends in."""
         self._content = checked_copy(stream, limits)
+        with zipfile.ZipFile(self._content) as archive:
+            self.suffix = ".ods" if "content.xml" in archive.namelist() else ".xlsx"
+        self._content.seek(0)
         try:
             self._book = calamine.CalamineWorkbook.from_filelike(self._content)
         except calamine.PasswordError as error:

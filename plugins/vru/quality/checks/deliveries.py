@@ -17,6 +17,7 @@ class FinalNewline(StatementCheck):
     """The file ends with a newline, or its size or announced number of rows proves that it is whole."""
 
     called = "delivery.final_newline"
+    is_needed = True
     level = "delivery"
 
     @classmethod
@@ -44,8 +45,7 @@ class FinalNewline(StatementCheck):
                     else 'no final newline, and nothing proves that it is whole'
                 end
             from ops.batch b
-            left join ops.delivery d
-              on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+            left join ops.delivery d on d.content_id = b.content_id
             where b.batch_id = {on.batch:d}
             group by b.batch_id
         """
@@ -55,6 +55,7 @@ class ManifestRows(StatementCheck):
     """The file has as many rows as were announced with it; it holds where nothing was announced."""
 
     called = "delivery.manifest_rows"
+    is_needed = True
     level = "delivery"
 
     @classmethod
@@ -75,8 +76,7 @@ class ManifestRows(StatementCheck):
                 coalesce(b.rows_parsed || ' rows read, ' || min(d.manifest_rows) || ' announced',
                          'no row count announced')
             from ops.batch b
-            left join ops.delivery d
-              on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+            left join ops.delivery d on d.content_id = b.content_id
              and d.manifest_rows is not null
             where b.batch_id = {on.batch:d}
             group by b.batch_id
