@@ -17,6 +17,7 @@ class FinalNewline(StatementCheck):
     """The file ends with a newline, or its size or announced number of rows proves that it is whole."""
 
     called = "delivery.final_newline"
+    is_needed = True
     level = "delivery"
 
     @classmethod
@@ -54,6 +55,7 @@ class ManifestRows(StatementCheck):
     """The file has as many rows as were announced with it; it holds where nothing was announced."""
 
     called = "delivery.manifest_rows"
+    is_needed = True
     level = "delivery"
 
     @classmethod
