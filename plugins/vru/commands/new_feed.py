@@ -97,6 +97,7 @@ def register(app: typer.Typer) -> None:
 
 def new_feed(
     slug: Annotated[str, typer.Argument(help="Name of the feed in snake_case, for example nhs_istv.")],
+    domain: Annotated[str, typer.Option(help="Domain of the marts that will read it.")] = "shared",
 ) -> None:
     """Write contract, suite, staging model with its source, and fixture of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
@@ -105,6 +106,8 @@ def new_feed(
 
     if not re.fullmatch(SLUG, slug):
         raise ValueError(f"'{slug}' is no slug; write it in snake_case, for example nhs_istv")
+    if not re.fullmatch(SLUG, domain):
+        raise ValueError(f"'{domain}' is no domain; write it in snake_case, for example health")
     words = {
         "slug": slug,
         "title": slug.replace("_", " ").capitalize(),
@@ -114,7 +117,7 @@ def new_feed(
     now = settings()
     contract_file = now.feeds_dir / f"{slug}.yml"
     suite_file = now.expectations_dir / "raw" / f"{slug}.yml"
-    staging = now.dbt_dir / "models" / "staging"
+    staging = now.dbt_dir / "models" / "staging" / domain
     model_file, sources_file = staging / f"stg_{slug}.sql", staging / f"{slug}.yml"
     fixture_file = now.checkout / "tests" / "fixtures" / slug / "sample.csv"
     files = (contract_file, suite_file, model_file, sources_file, fixture_file)
