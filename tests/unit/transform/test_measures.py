@@ -61,7 +61,9 @@ def test_two_sources_are_not_both_the_headline(checkout: Settings) -> None:
     text = text.replace("resource: victims", "resource: street").replace(", sound_column: borough_name", "")
     text = text.replace("    needs: [method]\n", "").replace("    needs: [domestic_abuse]\n", "")
     other.write_text(text, encoding="utf-8")
-    with pytest.raises(MeasureError, match="police_uk_street.measures.yml, key measures.homicide.headline_rank: 1 is "):
+    with pytest.raises(
+        MeasureError, match=r"police_uk_street\.measures\.yml, key measures\.homicide\.headline_rank: 1 is "
+    ):
         load_measures(checkout)
     other.write_text(text.replace("headline_rank: 1", "headline_rank: 2"), encoding="utf-8")
     assert len(load_measures(checkout)) == len(load_measures()) + 1
