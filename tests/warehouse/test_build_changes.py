@@ -84,10 +84,9 @@ def test_the_same_content_stated_again_writes_no_fact(built: None) -> None:
 
     execute(
         "loader",
-        "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
-        "vintage_source, source_url, file_name, size_bytes, content_key) "
-        "select feed, resource, partition, period_start, period_end, sha256, vintage_at + interval '30 days', "
-        "'manifest', source_url, file_name, size_bytes, content_key from ops.delivery "
+        "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+        "select content_id, vintage_at + interval '30 days', 'manifest', source_url, file_name, size_bytes "
+        "from ops.stated "
         "where feed = 'mps_homicide_victims'",
     )
     assert transform.is_due()

@@ -93,7 +93,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     append(folder / DEFINITIONS, SEED_ROW.format(id="knife_crime", status="no source"))
     shutil.copytree(NEW_SOURCE, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settings.__init__, "__defaults__", (None, None, None, folder))
+        patch.setattr(Settings, "checkout", folder)
         contract = load_contract("made_calls")
         staging = folder / "dbt_project/models/staging/ambulance"
         staging.mkdir()

@@ -124,7 +124,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for part in PARTS:
         shutil.copytree(CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settings.__init__, "__defaults__", (None, None, None, folder))
+        patch.setattr(Settings, "checkout", folder)
         with own_warehouse():
             every_feed("2022-07", "2022-08")
             assert transform.build(today=TODAY) is not None

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from vru.contracts.contract import Contract
 from vru.contracts.problems import problems
+from vru.contracts.values import shared_values
 from vru.settings import settings
 
 
@@ -65,10 +66,8 @@ def _share_values(content: dict[str, Any], path: Path) -> None:
             name = column.get("values_from") if isinstance(column, dict) else None
             if not name:
                 continue
-            shared = path.parent / "values" / f"{name}.yml"
-            if not shared.is_file():
-                raise ContractError(
-                    f"{path.name}, key values_from: no file values/{name}.yml; add it or correct the name"
-                )
-            column["values"] = yaml.safe_load(shared.read_text(encoding="utf-8"))
+            try:
+                column["values"] = shared_values(name, path.parent).spellings
+            except ValueError as error:
+                raise ContractError(f"{path.name}, key values_from: {error}") from error
             del column["values_from"]

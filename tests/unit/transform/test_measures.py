@@ -19,7 +19,13 @@ def checkout(tmp_path: Path) -> Settings:
     """A copy of what the specifications rest on."""
     for part in ("feeds", "dbt_project"):
         shutil.copytree(CHECKOUT / part, tmp_path / part, ignore=shutil.ignore_patterns("target", "logs"))
-    return Settings(home=tmp_path, checkout=tmp_path)
+
+    class Copy(Settings):
+        @property
+        def checkout(self) -> Path:
+            return tmp_path
+
+    return Copy(home=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vru.parsing.content import UTF8_BOM
+from vru.parsing.formats.base import BLOCK_BYTES
 from vru.parsing.model import Unreadable
-
-MAX_FIELD_BYTES = 1 << 20
-MAX_RECORD_BYTES = 16 << 20
-BLOCK_BYTES = 4 << 20
+from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
 
 #: A record may hold lines that look like records only in a narrow table, where text can do so by chance.
 MIN_WIDTH_OF_SWALLOWED = 5
@@ -49,14 +46,6 @@ class Block:
     def record(self, i: int) -> str:
         """The text of record i."""
         return self.data[self.starts[i] : self.ends[i]].decode()
-
-
-class Source(Protocol):
-    """Anything that hands out bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; empty at the end."""
-        ...
 
 
 class Blocks:
@@ -233,15 +222,6 @@ class Blocks:
                 f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
                 line=line + int(np.searchsorted(newlines, at)),
             )
-
-
-def read_exactly(stream: Source, size: int) -> bytes:
-    """`size` bytes or more, fewer only at the end of the stream."""
-    parts: list[bytes] = []
-    while size > 0 and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def first_bad_quote(data: bytes, delimiter: int) -> int:

@@ -9,92 +9,78 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from vru.contracts import Contract, Csv, Resource
-from vru.parsing.content import UTF8_BOM, refuse_other_types
-from vru.parsing.csv_structure import MAX_RECORD_BYTES, Block, Blocks, Flags, Positions, Source, read_exactly
+from vru.contracts import Csv, Resource
+from vru.landing.workbook import MAGIC
+from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_types
+from vru.parsing.formats.base import Opened, Sizes
+from vru.parsing.formats.csv_structure import Block, Blocks, Flags, Positions
 from vru.parsing.header import HeaderMap, fits, match_header
-from vru.parsing.model import Reject, Unreadable
-from vru.parsing.reading import Cells, Reading
+from vru.parsing.model import Cells, Reject, Unreadable
+from vru.parsing.stream import (
+    MAX_COLUMNS,
+    MAX_HEADER_BYTES,
+    MAX_RECORD_BYTES,
+    Rejoined,
+    Source,
+    has_control,
+    read_exactly,
+)
 
-MAX_HEADER_BYTES = 64 << 10
-MAX_COLUMNS = 2_000
+WORDS = "a delimited text file"
 MAX_WAITING = 10_000
 PREAMBLE_LINES = 20
 MIN_WIDTH_OF_OTHER = 3  # a note with one semicolon in it is no record of two cells
 DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 
-csv.field_size_limit(MAX_RECORD_BYTES)  # the limits that count are those of csv_structure
+csv.field_size_limit(MAX_RECORD_BYTES)  # the limits that count are those of stream
 
 
-def headers_of(head: bytes, form: Csv) -> list[str]:
+def sniff(head: bytes) -> bool:
+    """Whether this may be a text table: anything that is neither JSON nor a sheet."""
+    return not is_json(head) and not head.startswith(MAGIC)
+
+
+def headers(head: bytes, _resource: Resource, form: Csv) -> list[str]:
     """The headers of a delimited text, from its first bytes. Raises Unreadable."""
-    refuse_other_types(head, "a delimited text file")
+    refuse_other_types(head, WORDS)
     if codecs.lookup(form.encoding).name != "utf-8":
         head = codecs.getincrementaldecoder(form.encoding)("replace").decode(head).encode()
     return _header(head, form.delimiter)[0]
 
 
-def read_csv(
-    contract: Contract,
-    resource: Resource,
-    form: Csv,
-    stream: Source,
-    *,
-    file_name: str,
-    chunk_rows: int,
-    block_bytes: int,
-) -> Reading:
+def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: Sizes) -> Opened:
     """Start to read a delimited text file; raises Unreadable if its header cannot be used."""
+    refuse_contradiction(file_name, "text")
     if codecs.lookup(form.encoding).name == "utf-8":
         stream_utf8: Source = stream
     else:
         stream_utf8 = _Recoded(stream, form.encoding)
     head = read_exactly(stream_utf8, MAX_HEADER_BYTES + 1024)
-    refuse_other_types(head, "a delimited text file")
-    headers, start, lines = _header(head, form.delimiter)
+    refuse_other_types(head, WORDS)
+    names, start, lines = _header(head, form.delimiter)
     try:
-        columns = match_header(resource, headers)
+        columns = match_header(resource, names)
     except Unreadable as error:
         if error.code == "missing_column":
             _refuse_preamble(resource, head, form.delimiter)
         raise
-    rest = Rejoined(head[start:], stream_utf8)
     blocks = Blocks(
-        rest,
+        Rejoined(head[start:], stream_utf8),
         form.delimiter,
         first_line=1 + lines,
         width=columns.width,
         header=head[:start].removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"),
-        block_bytes=block_bytes,
+        block_bytes=sizes.block_bytes,
     )
     warnings: list[str] = []
-    return Reading(
-        contract,
-        resource,
-        kind="csv",
-        file_name=file_name,
-        headers=headers,
-        columns=columns,
-        source=iter(_Reader(columns, form.delimiter, blocks, chunk_rows, warnings)),
-        has_final_newline=lambda: blocks.has_final_newline,
+    return Opened(
+        names,
+        columns,
+        iter(_Reader(columns, form.delimiter, blocks, columns.records(sizes.chunk_rows), warnings)),
+        warnings,
         allow_empty=form.allow_empty,
-        warnings=warnings,
+        has_final_newline=lambda: blocks.has_final_newline,
     )
-
-
-class Rejoined:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, first: bytes, rest: Source) -> None:
-        self._first = first
-        self._rest = rest
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; empty at the end."""
-        if self._first:
-            first, self._first = self._first[:size], self._first[size:]
-            return first + read_exactly(self._rest, size - len(first))
-        return self._rest.read(size)
 
 
 class _Recoded:
@@ -211,7 +197,7 @@ class _Reader:
         self._chunk_rows = chunk_rows
         self._warnings = warnings
         self._names = [str(p) for p in range(columns.width)]
-        self._wanted = sorted({p for cells in columns.positions.values() for p in cells})
+        self._wanted = sorted({p for cells in columns.cells.values() for p in cells})
         if columns.index_position is not None:
             self._wanted = sorted({*self._wanted, columns.index_position})
         self._records_before = 0
@@ -305,7 +291,7 @@ class _Reader:
 
     def _by_column(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         out: dict[str, pl.Series] = {}
-        for name, positions in self._columns.positions.items():
+        for name, positions in self._columns.cells.items():
             parts = [frame[self._names[p]] for p in positions]
             if len(parts) > 1:
                 trimmed = [part.fill_null("").str.strip_chars() for part in parts]
@@ -366,11 +352,6 @@ class _Reader:
             if any(p < len(cells) and has_control(cells[p]) for p in positions):
                 return name
         return ""
-
-
-def has_control(text: str) -> bool:
-    """Whether a control character other than tab and newline, or half a surrogate pair, stands in the text."""
-    return any((c < " " and c not in "\t\r\n") or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _joined(block: Block, records: Positions) -> bytes:
