@@ -297,7 +297,7 @@ def test_bi5_a_partner_that_is_busy_past_its_deadline_is_reported(
     assert answer.exit_code == EXIT_CODES["failed"]
     assert "failed: http_503: " in answer.message
 
-    ((newest),) = query("select max(period_end) as day from ops.delivery where feed = %s", feed.name)
+    ((newest),) = query("select max(period_end) as day from ops.stated where feed = %s", feed.name)
     if contract.resource(feed.resource).delivery == "snapshot":
         deadline = newest["day"] + timedelta(days=contract.cadence_days + contract.due_lag_days)
     else:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from vru.contracts import Arcgis, Archive, Contract, Datastore, Nomis
+from vru.settings import PROFILES
 from vru.transport import arcgis, archive, datastore, nomis
 from vru.transport import inbox as from_inbox
 from vru.transport.addresses import Addresses
@@ -14,8 +15,6 @@ from vru.transport.http import Http
 from vru.transport.limits import Limits
 from vru.transport.model import Asked, History, Landing, Progress
 from vru.transport.source import Source
-
-PROFILES = ("sandbox", "files", "live")
 
 
 def fetch(
