@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from vru.settings import CHECKOUT, Settings
 
-from tests.warehouse.build_loader import TODAY, own_warehouse, rows
-from tests.warehouse.small_feeds import every_feed, street
+from tests.warehouse.build_loader import TODAY, rows
+from tests.warehouse.small_feeds import built_warehouse, street
 
 PARTS = ("dbt_project", "expectations", "feeds", "plugins/vru/warehouse/migrations")
 
@@ -64,14 +64,10 @@ CHANGES = (
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of what a build is made with, which this process then works on; marts are built from it."""
-    from vru import transform
-
     for part in PARTS:
         shutil.copytree(CHECKOUT / part, tmp_path / part, ignore=shutil.ignore_patterns("target", "logs"))
     monkeypatch.setattr(Settings.__init__, "__defaults__", (None, None, None, tmp_path))
-    with own_warehouse():
-        every_feed("2022-07", "2022-08")
-        assert transform.build(today=TODAY) is not None
+    with built_warehouse():
         yield tmp_path
 
 
