@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 
+pytest_plugins = ["tests.cost"]
+
+
 class CasesApart(LoadScopeScheduling):
     """The tests of a file stay in one process, but those of the folder of faults, which need nothing of each other."""
 
