@@ -99,15 +99,19 @@ class Feed:
         return record + (2 if self.shape == "text" else 1)
 
     def raw_rows(self, content: bytes) -> list[RawRow]:
-        """What raw must hold of a sound file, `line_number` included, by Python's csv and json modules."""
+        """What raw must hold of a sound file, its place in the file included, by Python's csv and json modules."""
         if self.shape == "geojson":
             found = list(enumerate(features(content), start=1))
             return [
-                {"line_number": n, **self.raw_row({**f["properties"], "geometry": f["geometry"]})} for n, f in found
+                {"line_number": n, "part": 0, **self.raw_row({**f["properties"], "geometry": f["geometry"]})}
+                for n, f in found
             ]
         header, *rows = located(content)
         names = [name.strip().lower() for name in header[1]]
-        return [{"line_number": line, **self.raw_row(dict(zip(names, cells, strict=True)))} for line, cells in rows]
+        return [
+            {"line_number": line, "part": 0, **self.raw_row(dict(zip(names, cells, strict=True)))}
+            for line, cells in rows
+        ]
 
 
 def located(content: bytes) -> list[tuple[int, list[str]]]:

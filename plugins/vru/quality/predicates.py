@@ -137,8 +137,8 @@ def repeated_key(resource: Resource, facts: Facts) -> str:
     partition = f"{_key(resource)}, md5({_content(resource)}::text)"
     nulls = " and ".join(f"{quoted(name)} is not null" for name in resource.key)
     return (
-        "(line_number in (select line_number from (select line_number, "
-        f"row_number() over (partition by {partition} order by line_number) as nth "
+        "((line_number, part) in (select line_number, part from (select line_number, part, "
+        f"row_number() over (partition by {partition} order by line_number, part) as nth "
         f"from {facts.received} k where {nulls}) n where nth > 1))"
     )
 

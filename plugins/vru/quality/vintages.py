@@ -46,7 +46,7 @@ class _Subject:
             union all
             select r.*
             from (
-                select distinct on (line_number) batch_id, record from quarantine.row
+                select distinct on (line_number, part) batch_id, record from quarantine.row
                 where batch_id = {self.batch_id:d} and stage = 'audit'
             ) q
             cross join lateral jsonb_populate_record(
@@ -110,7 +110,7 @@ def _unmapped_cells(on: _Subject, given: Mapping[str, Any]) -> str:
             coalesce(max(c.pct), 0),
                coalesce('most in ' || (array_agg(c.column_name order by c.pct desc, c.column_name))[1], 'none')
         from (
-            select q.column_name, round(100.0 * count(*) / nullif(max(b.rows_parsed), 0), 3) as pct
+            select q.column_name, round(100.0 * count(distinct q.line_number) / nullif(max(b.rows_parsed), 0), 3) as pct
             from quarantine.cell q join ops.batch b using (batch_id)
             where q.batch_id = {on.batch_id:d}
             group by q.column_name

@@ -12,5 +12,6 @@ select
     victim_count::integer as victim_count,
     known_at,
     batch_id,
-    line_number
+    line_number,
+    part
 from {{ ref('stg_mps_homicide_victims__sound_borough') }}

@@ -267,28 +267,31 @@ create table ops.check_result (
 create index on ops.check_result (batch_id);
 create index on ops.check_result (build_id);
 
--- One row is one reason why one row of a file stands in quarantine; the row itself is in `record`.
+-- One row is one reason why one row stands in quarantine; the row itself is in `record`. `part` is that of the raw row, 0
+-- for a record as a whole.
 create table quarantine.row (
     batch_id        bigint not null references ops.batch,
     line_number     bigint not null,
+    part            integer not null default 0,
     column_name     text not null default '',
     check_id        text not null,
     stage           text not null check (stage in ('parse', 'audit')),
     reason          text not null,
     record          jsonb not null,
     quarantined_at  timestamptz not null default clock_timestamp(),
-    primary key (batch_id, line_number, column_name, check_id)
+    primary key (batch_id, line_number, part, column_name, check_id)
 );
 
 -- One row is a cell that was made null because its value is unknown to the contract; the row still counts.
 create table quarantine.cell (
     batch_id        bigint not null references ops.batch,
     line_number     bigint not null,
+    part            integer not null default 0,
     column_name     text not null,
     check_id        text not null,
     reason          text not null,
     received_value  text not null,
-    primary key (batch_id, line_number, column_name)
+    primary key (batch_id, line_number, part, column_name)
 );
 
 -- One row is one attempt to build a schema of marts.

@@ -59,7 +59,7 @@ create view ops.v_check_result as
 create view ops.v_withheld_column as
     select batch_id, column_name, check_id, reason, withheld_at, lifted_at from ops.withheld_column;
 create view ops.v_quarantine as
-    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.column_name, q.check_id, q.reason
+    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.part, q.column_name, q.check_id, q.reason
     from quarantine.row q join ops.batch b using (batch_id);
 create view ops.v_build as
     select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
