@@ -112,11 +112,11 @@ KINDS = ("Visit in person", "Call by telephone")
 
 def fixture(boroughs: Sequence[str]) -> str:
     """Three whole years of six boroughs; 200 rows, so that the table of bad inputs takes it as it is."""
-    rows = (
-        f"{2019 + place // 12}-{place % 12 + 1:02d},{boroughs[number % 6]},{KINDS[number % 7 % 2]},{10 + number * 7 % 90}"
-        for number in range(200)
-        for place in [number * 36 // 200]
-    )
+    rows = []
+    for number in range(200):
+        years, month = divmod(number * 36 // 200, 12)
+        area, kind = boroughs[number % 6], KINDS[number % 7 % 2]
+        rows.append(f"{2019 + years}-{month + 1:02d},{area},{kind},{10 + number * 7 % 90}")
     return "\n".join(["Month,Borough,Kind,Count", *rows, ""])
 
 
