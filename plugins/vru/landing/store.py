@@ -25,6 +25,7 @@ from upath import UPath
 
 from vru import files
 from vru.landing.member import open_member
+from vru.landing.workbook import WorkbookError
 from vru.settings import place, settings
 
 PARTIAL = "tmp"
@@ -77,10 +78,11 @@ class Landing:
             raise self._missing(sha256) from error
 
     def open_member(self, container_sha256: str, member_name: str) -> BinaryIO:
-        """A member of a landed ZIP as a stream, never unpacked to disk; the caller closes it.
+        """A member of a landed container, a file of a ZIP or a sheet of a workbook, as a stream; the caller closes it.
 
-        Reading to the end checks the member's CRC (zipfile.BadZipFile). Raises LandingError if the container
-        or the member is not there, zipfile.BadZipFile if the container is no ZIP.
+        Nothing is unpacked to disk. Reading to the end checks the member's CRC (zipfile.BadZipFile). Raises
+        LandingError if the container or the member is not there, or a workbook cannot be read; zipfile.BadZipFile if
+        the container is no ZIP.
         """
         container = self.open(container_sha256)
         try:
@@ -90,6 +92,9 @@ class Landing:
             raise LandingError(
                 f"the landed archive {container_sha256} has no member of that name; fetch the archive again"
             ) from error
+        except WorkbookError as error:
+            container.close()
+            raise LandingError(f"the landed workbook {container_sha256}: {error}") from error
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
             container.close()
             raise
