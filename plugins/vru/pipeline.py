@@ -32,6 +32,7 @@ from vru.warehouse import decisions, ledger, locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.ledger import BatchState, Parsable
 from vru.warehouse.loader import copy_chunks
+from vru.warehouse.replace_keys import record_keys
 
 
 @dataclass
@@ -273,7 +274,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     with connection.cursor() as cursor:
         _alone_until_commit(cursor, feed)
     outcome = answer.outcome
-    noted = [_note_delivery(connection, contract, store, received) for received in answer.received]
+    received_at = ledger.stamp(connection)  # one for all that came with one answer: it was stated together
+    noted = [_note_delivery(connection, contract, store, received, received_at) for received in answer.received]
     met = [delivery_id for delivery_id, _ in noted]
     new = [delivery_id for delivery_id, is_new in noted if is_new]
     done.new += new
@@ -302,9 +304,11 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
         done.refused.append(line)
 
 
-def _note_delivery(connection: Connection, contract: Contract, store: Landing, received: Received) -> tuple[int, bool]:
+def _note_delivery(
+    connection: Connection, contract: Contract, store: Landing, received: Received, received_at: datetime
+) -> tuple[int, bool]:
     resource = received.resource or ("" if received.refusal else _resource_of(contract, store, received))
-    return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource))
+    return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource), received_at)
 
 
 def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
@@ -330,6 +334,8 @@ def _parse_content(connection: Connection, contract: Contract, content: Parsable
             reading = read(contract, content.resource, stream, file_name=content.file_name)
             batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
             copy_chunks(connection, contract.raw_table(content.resource), batch_id, reading)
+            with connection.cursor() as cursor:
+                record_keys(cursor, contract, content.resource, batch_id)
             ledger.finish_batch(
                 connection, batch_id,
                 partition=content.partition or reading.partition or "",

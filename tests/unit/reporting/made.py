@@ -154,7 +154,7 @@ def _marts(
         "build_input",
         [
             ("feed", "text"), ("resource", "text"), ("partition", "text"), ("unit_start", "date"), ("unit_end", "date"),
-            ("unit_key", "text"), ("column_name", "text"), ("batch_id", "bigint"), ("vintage_at", "timestamptz"),
+            ("unit_key", "jsonb"), ("column_name", "text"), ("batch_id", "bigint"), ("vintage_at", "timestamptz"),
             ("withheld_columns", "text[]"),
         ],
     )  # fmt: skip
@@ -165,7 +165,7 @@ def _marts(
             "partition": "",
             "unit_start": month,
             "unit_end": month,
-            "unit_key": "",
+            "unit_key": "[]",
         }
         whole = {
             "column_name": "",

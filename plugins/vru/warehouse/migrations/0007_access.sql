@@ -27,6 +27,10 @@ grant insert on ops.report to publisher;
 grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
+grant execute on function
+    ops.key_part(text), ops.key_part(bigint), ops.key_part(numeric), ops.key_part(boolean), ops.key_part(date),
+    ops.key_part(timestamptz)
+to loader, checker;
 grant execute on function ops.settled_now to loader, transformer;
 grant execute on function
     ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
