@@ -54,7 +54,7 @@ def bind(profile: str | None, inbox: Path | None = None, *, has_file: bool = Fal
     bound = _bound() or _first(wanted or ("files" if inbox or has_file else "sandbox"))
     if wanted and wanted != bound[0]:
         raise ProfileError(f"{_belongs(bound[0])}; {_another()} for '{wanted}'")
-    if inbox and bound[0] != "files":
+    if inbox and bound[0] == "sandbox":
         raise ProfileError(f"{_belongs(bound[0])}, which has no inbox; {_another()}")
     keep = inbox or settings().inbox
     if keep and str(keep.resolve()) != bound[1]:

@@ -14,8 +14,10 @@ from vru.sandbox import SandboxServer
 
 from tests.e2e.conftest import Home
 from tests.faults import changes as c
-from tests.faults.feeds import CANARY_LINE, STREET, VICTIMS, Feed
+from tests.faults.feeds import CANARY_LINE, Feed, named
 from tests.faults.platform import Platform, environment, ledger
+
+VICTIMS, STREET = named("mps_homicide_victims"), named("police_uk_street")
 
 
 @dataclass

@@ -176,6 +176,14 @@ def test_audited_batch_returns_its_verdict(warehouse: Warehouse) -> None:
     assert warehouse.sql(size) == before
 
 
+def test_a_batch_that_was_taken_back_did_not_pass(warehouse: Warehouse) -> None:
+    batch = warehouse.street(crimes(200))
+    assert quality.audit(batch, today=TODAY).status == "passed"
+    assert quality.admit(batch)
+    warehouse.sql("update ops.batch set status = 'withdrawn', withdrawn_at = now() where batch_id = %s", batch)
+    assert quality.audit(batch, today=TODAY).status == "withdrawn"
+
+
 def test_killed_audit_leaves_nothing_and_starts_again(warehouse: Warehouse) -> None:
     """The audit is stopped while it writes by a lock, then its connection is killed."""
     from vru.warehouse.engine import raw_connection

@@ -7,24 +7,21 @@ up to a limit and against its CRC, and the reader sees only an archive of what w
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
+
+from vru.landing.zipdirectory import DAMAGE, DIRECTORY_ENTRY_BYTES, MAX_NAME_BYTES, directory_bytes
 
 CHUNK_BYTES = 1 << 18
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 ENCRYPTED = 0x1
+MAX_DIRECTORY_BYTES = 16 << 20
+"""A ZIP with a larger directory is no workbook."""
 TEXT = (".xml", ".rels", "mimetype")
 ODS = b"application/vnd.oasis.opendocument.spreadsheet"
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError,
-    OverflowError, KeyError,
-)  # fmt: skip
-
 Kind = Literal["workbook", "old_workbook", "zip", "other"]
 
 
@@ -47,7 +44,7 @@ class WorkbookLimits:
     unpacked_bytes: int = 256 << 20
     """All parts together, as XML; about 40 bytes a cell."""
     cells: int = 5_000_000
-    """Of one sheet, as the rectangle from A1 to its last filled cell, since the reader fills all of it."""
+    """Of a sheet (of all in an ODS), as rectangles from A1 to the last filled cell, since the reader fills them."""
 
 
 def kind_of(stream: BinaryIO) -> Kind:
@@ -60,6 +57,8 @@ def kind_of(stream: BinaryIO) -> Kind:
     if not head.startswith(ZIP_MAGIC):
         return "other"
     try:
+        if directory_bytes(stream) > MAX_DIRECTORY_BYTES:
+            return "zip"
         with zipfile.ZipFile(stream) as archive:
             return "workbook" if is_workbook(archive) else "zip"
     except DAMAGE:
@@ -86,9 +85,10 @@ def checked_copy(stream: BinaryIO, limits: WorkbookLimits) -> io.BytesIO:
     """
     if stream.read(len(OLE_MAGIC)) == OLE_MAGIC:
         raise _old(stream)
-    stream.seek(0)
     out = io.BytesIO()
     try:
+        if directory_bytes(stream) > limits.parts * (DIRECTORY_ENTRY_BYTES + MAX_NAME_BYTES):
+            raise _too_many(limits)
         with zipfile.ZipFile(stream) as archive, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as copy:
             entries = archive.infolist()
             _refuse(entries, limits)
@@ -115,7 +115,7 @@ def damaged() -> WorkbookError:
 def _refuse(entries: list[zipfile.ZipInfo], limits: WorkbookLimits) -> None:
     names = [entry.filename.lower() for entry in entries]
     if len(names) > limits.parts:
-        raise WorkbookError("too_many_members", f"it has more than {limits.parts} parts; ask the partner what it is")
+        raise _too_many(limits)
     if len(set(names)) < len(names):
         raise WorkbookError("duplicate_member", "two of its parts have the same name; ask the partner what it is")
     if sum(entry.file_size for entry in entries) > limits.unpacked_bytes:
@@ -138,6 +138,10 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> by
             if size > left:
                 raise WorkbookError("too_large", "it unpacks to more than it says; ask the partner what it is")
     return b"".join(parts)
+
+
+def _too_many(limits: WorkbookLimits) -> WorkbookError:
+    return WorkbookError("too_many_members", f"it has more than {limits.parts} parts; ask the partner what it is")
 
 
 def _too_large(limits: WorkbookLimits) -> WorkbookError:

@@ -74,19 +74,3 @@ language sql stable parallel safe as $$
     order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc, d.delivery_id desc
     limit most
 $$;
-
--- The code of a London borough or of the City by its name, however it is spelt; null for any other name (register of the
--- Office for National Statistics: the codes follow the alphabet, after the City).
-create function ops.borough_code(borough_name text) returns text
-language sql immutable parallel safe as $$
-    select 'E090000' || lpad(array_position(
-        array[
-            'city of london', 'barking and dagenham', 'barnet', 'bexley', 'brent', 'bromley', 'camden', 'croydon', 'ealing',
-            'enfield', 'greenwich', 'hackney', 'hammersmith and fulham', 'haringey', 'harrow', 'havering', 'hillingdon',
-            'hounslow', 'islington', 'kensington and chelsea', 'kingston upon thames', 'lambeth', 'lewisham', 'merton',
-            'newham', 'redbridge', 'richmond upon thames', 'southwark', 'sutton', 'tower hamlets', 'waltham forest',
-            'wandsworth', 'westminster'
-        ],
-        lower(replace(btrim(borough_name), '&', 'and'))
-    )::text, 2, '0')
-$$;

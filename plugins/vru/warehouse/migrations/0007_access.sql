@@ -32,8 +32,7 @@ grant execute on function
     ops.key_part(timestamptz)
 to loader, checker;
 grant execute on function ops.settled_now to loader, transformer;
-grant execute on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
 grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
 grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
