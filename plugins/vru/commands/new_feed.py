@@ -113,9 +113,9 @@ KINDS = ("Visit in person", "Call by telephone")
 def fixture(boroughs: Sequence[str]) -> str:
     """Three whole years of six boroughs; 200 rows, so that the table of bad inputs takes it as it is."""
     rows = (
-        f"{2019 + place // 12}-{place % 12 + 1:02d},{boroughs[number % 6]},{KINDS[number % 7 % 2]},{10 + number * 7 % 90}"
+        f"{2019 + at // 12}-{at % 12 + 1:02d},{boroughs[number % 6]},{KINDS[number % 7 % 2]},{10 + number * 7 % 90}"
         for number in range(200)
-        for place in [number * 36 // 200]
+        for at in [number * 36 // 200]
     )
     return "\n".join(["Month,Borough,Kind,Count", *rows, ""])
 

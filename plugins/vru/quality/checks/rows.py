@@ -83,7 +83,7 @@ class Between(RowCheck):
                 yield {
                     "id": f"{column.name}_not_before_series", "type": cls.called, "column": column.name,
                     "kwargs": {"min_value": "2000-01-01"}, "severity": "critical",
-                    "reason": "The date lies before the first one that the agreement with you covers. Please correct it.",
+                    "reason": "The date lies before the first that the agreement with you covers. Please correct it.",
                 }  # fmt: skip
             elif column.type == "integer" and column.name.endswith("_count"):
                 yield {
@@ -187,8 +187,8 @@ class KeyIsUnique(RowCheck):
         shape = on.shape
         nulls = " and ".join(f"{quoted(name)} is not null" for name in shape.key)
         return (
-            "(line_number in (select line_number from (select line_number, "
-            f"row_number() over (partition by {_key(shape)}, {_content(shape)} order by line_number) as nth "
+            "((line_number, part) in (select line_number, part from (select line_number, part, "
+            f"row_number() over (partition by {_key(shape)}, {_content(shape)} order by line_number, part) as nth "
             f"from {on.received} k where {nulls}) n where nth > 1))"
         )
 
