@@ -74,7 +74,7 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
     said = vru("new-feed", "shelter_visits")
     for file in (
         "feeds/shelter_visits.yml", "expectations/raw/shelter_visits.yml", "tests/fixtures/shelter_visits/sample.csv",
-        "dbt_project/models/staging/stg_shelter_visits.sql", "dbt_project/models/staging/shelter_visits.yml",
+        "dbt_project/models/staging/shared/stg_shelter_visits.sql", "dbt_project/models/staging/shared/shelter_visits.yml",
     ):  # fmt: skip
         assert file in said
         assert (vru.folder / file).is_file()

@@ -127,6 +127,7 @@ def register(app: typer.Typer) -> None:
 
 def new_feed(
     slug: Annotated[str, typer.Argument(help="Name of the feed in snake_case, for example nhs_istv.")],
+    domain: Annotated[str, typer.Option(help="Domain of the marts that will read it.")] = "shared",
 ) -> None:
     """Write contract, suite, staging model, sources, fixture and faults of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
@@ -136,6 +137,8 @@ def new_feed(
 
     if not re.fullmatch(SLUG, slug):
         raise ValueError(f"'{slug}' is no slug; write it in snake_case, for example nhs_istv")
+    if not re.fullmatch(SLUG, domain):
+        raise ValueError(f"'{domain}' is no domain; write it in snake_case, for example health")
     words = {
         "slug": slug,
         "title": slug.replace("_", " ").capitalize(),
@@ -145,7 +148,7 @@ def new_feed(
     now = settings()
     contract_file = now.feeds_dir / f"{slug}.yml"
     suite_file = now.expectations_dir / "raw" / f"{slug}.yml"
-    staging = now.dbt_dir / "models" / "staging"
+    staging = now.dbt_dir / "models" / "staging" / domain
     model_file, sources_file = staging / f"stg_{slug}.sql", staging / f"{slug}.yml"
     tests = now.checkout / "tests"
     fixture_file = tests / "fixtures" / slug / "sample.csv"

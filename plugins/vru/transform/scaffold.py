@@ -19,7 +19,7 @@ def staging_name(contract: Contract, resource: Resource) -> str:
 
 
 def sources_yaml(contract: Contract) -> str:
-    """Text of `models/staging/<feed>.yml`: every column of the feed's raw tables, and a line on each staging model."""
+    """Text of `models/staging/<domain>/<feed>.yml`: columns of the raw tables, and a line on each staging model."""
     tables = []
     models = []
     for resource in contract.resources:

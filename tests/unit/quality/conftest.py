@@ -171,12 +171,9 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def migrated(cluster: Server) -> Server:
+def migrated(migrated_cluster: Server) -> Server:
     """The embedded server with every migration and the contracts of this checkout."""
-    from vru.warehouse.migrate import migrate
-
-    migrate()
-    return cluster
+    return migrated_cluster
 
 
 @pytest.fixture
