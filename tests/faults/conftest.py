@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from vru.sandbox import SandboxServer, configure
 
+from tests import ready
 from tests.faults.feeds import SERVED, SUBJECTS, RawRow
 from tests.faults.platform import Platform, environment, ledger, raw_tables
 
@@ -22,13 +23,12 @@ from tests.faults.platform import Platform, environment, ledger, raw_tables
 def fault_home() -> Iterator[Path]:
     """The state folder of this folder's tests, migrated; the environment names it only while one of them runs."""
     from vru.warehouse.engine import dispose
-    from vru.warehouse.migrate import migrate
     from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vf-"))
+    ready.put("migrated", home, ready.migrated)
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):
         server = Server(home).ensure()
-        migrate()
     yield home
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):
         ledger().close()
@@ -94,8 +94,8 @@ def clean_rows() -> dict[str, list[RawRow]]:
 
 
 def without_lines(rows: list[RawRow]) -> list[RawRow]:
-    """The rows without their line numbers."""
-    return [{name: value for name, value in row.items() if name != "line_number"} for row in rows]
+    """The rows without their place in the file."""
+    return [{name: value for name, value in row.items() if name not in ("line_number", "part")} for row in rows]
 
 
 @pytest.fixture(scope="session")

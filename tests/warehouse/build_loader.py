@@ -7,7 +7,7 @@ import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,9 @@ from psycopg2.extensions import connection as Connection
 from vru.contracts import load_contract
 from vru.parsing import read
 from vru.warehouse.engine import raw_connection
-from vru.warehouse.loader import copy_frames
+from vru.warehouse.loader import copy_chunks
 
+from tests import ready
 from tests.contents import content_of
 from tests.real_data import REAL
 
@@ -27,19 +28,21 @@ TODAY = date(2024, 3, 1)
 
 
 @contextmanager
-def own_warehouse() -> Iterator[Path]:
-    """A migrated warehouse of its own, so that what other tests load is not in its marts; the state folder."""
+def own_warehouse(name: str = "migrated", make: Callable[[], None] = ready.migrated) -> Iterator[Path]:
+    """A migrated warehouse of its own, so that what other tests load is not in its marts; the state folder.
+
+    ``make`` makes what it begins with, once for all tests that begin with the state of that name.
+    """
     from vru.warehouse.engine import dispose
-    from vru.warehouse.migrate import migrate
     from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vb-"))
     with pytest.MonkeyPatch.context() as environment:
+        ready.put(name, home, make)
         environment.setenv("VRU_HOME", str(home))
         environment.delenv("VRU_DATABASE_URL", raising=False)
         server = Server(home).ensure()
         try:
-            migrate()
             yield home
         finally:
             dispose()
@@ -108,7 +111,7 @@ def load(
                 "values (%s, %s, 'manifest', 'test', %s, %s)",
                 (content_id, _noon(vintage_at), file_name, len(content)),
             )
-            copy_frames(connection, contract.raw_table(resource), int(batch_id), (chunk.frame for chunk in chunks))
+            copy_chunks(connection, contract.raw_table(resource), int(batch_id), chunks)
         return int(batch_id)
     finally:
         connection.close()

@@ -139,12 +139,9 @@ def sha(content: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def warehouse(cluster: Server) -> Server:
+def warehouse(migrated_cluster: Server) -> Server:
     """The cluster with every migration applied and the contracts' tables made."""
-    from vru.warehouse.migrate import migrate
-
-    migrate()
-    return cluster
+    return migrated_cluster
 
 
 @pytest.fixture

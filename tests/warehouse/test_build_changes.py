@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.build_loader import TODAY, execute, own_warehouse, rows, withdraw
+from tests.warehouse.build_loader import TODAY, execute, rows, withdraw
 from tests.warehouse.build_process import BuildProcess
-from tests.warehouse.small_feeds import every_feed, months, street
+from tests.warehouse.small_feeds import built_warehouse, months, street
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,9 +20,7 @@ def warehouse() -> Iterator[None]:
     """Both schemas of marts built from every feed and three months of street records; the tests share it."""
     from vru import transform
 
-    with own_warehouse():
-        every_feed("2022-07", "2022-08")
-        assert transform.build(today=TODAY) is not None
+    with built_warehouse():
         street("2022-09", 5)
         assert transform.build(today=TODAY) is not None
         yield

@@ -99,6 +99,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     """A copy of the checkout with both additions, and marts built from it; its batches have withheld columns."""
     from vru import transform
     from vru.transform import dbt, scaffold
+    from vru.warehouse.migrate import migrate
 
     folder = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
@@ -120,6 +121,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
         (staging / "made_calls.yml").write_text(scaffold.sources_yaml(contract))
         assert transform.domains() == ("shared", "ambulance", "homicide", "police_uk", "measures")
         with own_warehouse():
+            migrate()  # as every command does first: the new feed's tables
             every_feed("2022-07")
             older = calls(
                 date(2020, 1, 1), date(2020, 12, 31), "2021-02-10",

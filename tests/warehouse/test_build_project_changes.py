@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from vru.settings import CHECKOUT, Settings
 
-from tests.warehouse.build_loader import TODAY, execute, own_warehouse, rows
-from tests.warehouse.small_feeds import every_feed, street
+from tests.warehouse.build_loader import TODAY, execute, rows
+from tests.warehouse.small_feeds import built_warehouse, street
 
 PARTS = ("dbt_project", "expectations", "feeds")
 
@@ -118,16 +118,12 @@ FUNCTION = """
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of what a build is made with, which this process then works on; marts are built from it."""
-    from vru import transform
-
     folder = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
         shutil.copytree(CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Settings, "checkout", folder)
-        with own_warehouse():
-            every_feed("2022-07", "2022-08")
-            assert transform.build(today=TODAY) is not None
+        with built_warehouse():
             yield folder
 
 
