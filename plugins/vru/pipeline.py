@@ -255,15 +255,13 @@ class _History:
 
     @contextmanager
     def alone(self, address: str) -> Iterator[None]:
-        self._call("pg_advisory_lock", address)
+        with self._connection, self._connection.cursor() as cursor:
+            locks.take(cursor, locks.ADDRESS, address)
         try:
             yield
         finally:
-            self._call("pg_advisory_unlock", address)
-
-    def _call(self, function: str, address: str) -> None:
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(f"select {function}(%s, hashtext(%s))", (locks.ADDRESS, address))
+            with self._connection, self._connection.cursor() as cursor:
+                locks.let_go(cursor, locks.ADDRESS, address)
 
 
 def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
@@ -404,7 +402,7 @@ def _open(store: Landing, content: Content) -> Iterator[BinaryIO]:
 
 def _alone_until_commit(cursor: Cursor, feed: str) -> None:
     """Take the feed's lock for this transaction: who audits meanwhile would not see what is compared again."""
-    cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
+    locks.until_commit(cursor, locks.FEED, feed)
 
 
 @contextmanager
@@ -413,7 +411,7 @@ def _one_at_a_time(feed: str) -> Iterator[Connection]:
     connection = raw_connection("loader", name=f"ingest {feed}")
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (locks.FEED, feed))
+            locks.take(cursor, locks.FEED, feed)
         connection.commit()
         yield connection
         connection.commit()

@@ -41,7 +41,7 @@ def opened() -> Iterator[Connection]:
     connection = raw_connection("publisher", name="mail")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s)", (locks.MAIL,))
+            locks.take(cursor, locks.MAIL)
         yield connection
     finally:
         connection.close()  # lets go of the lock
