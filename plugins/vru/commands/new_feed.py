@@ -61,6 +61,8 @@ resources:
       - name: kind
         description: What is counted, in the partner's words.
         aliases: [Kind]
+        nullable: false
+        mandatory: true
       - name: value_count
         description: What is counted, and in which unit.
         type: integer
@@ -112,7 +114,7 @@ resources:
         column: borough_name
         kwargs: {{min_rows: 20}}
         severity: critical
-        reason: A borough with twenty rows or more in the earlier file has none in this one. Was it left out?
+        reason: A borough with twenty rows or more in the earlier file has none in this one. Please check the export.
       - id: volume_against_earlier_file
         type: between_vintages.volume
         severity: critical
