@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from vru.contracts import Contract, load_contracts
-from vru.quality.checks import TYPES, Subject
+from vru.quality.checks import TYPES, Subject, document
+from vru.quality.scaffold import suite_yaml
 from vru.quality.suites import Check, SuiteError, load_feed_suite, load_mart_suites
 from vru.settings import settings
 
@@ -33,8 +35,6 @@ def test_every_feed_has_a_suite_and_every_suite_a_feed() -> None:
 def test_check_fits_its_contract(feed: str, resource: str, check: Check) -> None:
     shape = CONTRACTS[feed].resource(resource)
     names = {column.name for column in shape.columns}
-    if check.column is not None:
-        assert check.column in names
     assert list(check.misfits(shape)) == []
     words = re.sub(r"'[^']*'|\{\w+\}|\bops\.\w+", " ", f"{check.where or ''}")
     used = {
@@ -45,11 +45,15 @@ def test_check_fits_its_contract(feed: str, resource: str, check: Check) -> None
     assert used <= names, f"'where' names {sorted(used - names)}"
 
 
-@pytest.mark.parametrize("feed", CONTRACTS)
-def test_cells_are_columns(feed: str) -> None:
-    for name, suite in load_feed_suite(feed).resources.items():
-        names = {column.name for column in CONTRACTS[feed].resource(name).columns}
-        assert {*suite.cells, *([suite.cell_value] if suite.cell_value else [])} <= names
+def test_checks_of_marts_name_columns_that_the_models_contract() -> None:
+    models = {
+        model["name"]: {column["name"] for column in model["columns"]}
+        for path in (settings().dbt_dir / "models" / "marts").rglob("*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+    }
+    for mart, check in MART_CHECKS:
+        named = {getattr(check.kind, name) for name in check.kind.column_parameters()} - {None}
+        assert named <= models[mart], f"{mart}.{check.id}"
 
 
 @pytest.mark.parametrize("feed", CONTRACTS)
@@ -61,8 +65,8 @@ def test_what_holds_for_every_resource(feed: str) -> None:
             for check in load_feed_suite(feed).resources[resource.name].checks
             if check.severity == "critical"
         }
-        usual = {entry["type"] for kind in TYPES.values() for entry in kind.usual(resource) if "column" not in entry}
-        assert usual - types == set(), "what the scaffold of a new feed writes for its files, not for a column"
+        usual = {entry["type"] for kind in TYPES.values() if kind.is_needed for entry in kind.usual(resource)}
+        assert usual - types == set()
         assert ("expect_key_to_be_unique" in types) == (resource.row_identity == "key")
 
 
@@ -279,3 +283,24 @@ def test_a_mart_has_neither_deliveries_nor_keys(tmp_path: Path, entry: str, said
     (tmp_path / "m.yml").write_text(text, encoding="utf-8")
     with pytest.raises(SuiteError, match=re.escape(said)):
         load_mart_suites(tmp_path)
+
+
+def test_the_page_of_types_is_current() -> None:
+    page = (settings().checkout / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert page == document.markdown(), "run: python -m vru.quality.checks.document > docs/checks.md"
+    assert all(f"`{name}`" in page for name in TYPES)
+
+
+@pytest.mark.parametrize("feed", ["demo", *CONTRACTS])
+def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) -> None:
+    contract = {**CONTRACTS, "demo": CONTRACT}[feed]
+    (tmp_path / f"{feed}.yml").write_text(suite_yaml(contract), encoding="utf-8")
+    suite = load_feed_suite(feed, tmp_path, contract)
+    assert set(suite.resources) == {resource.name for resource in contract.resources}
+    if feed == "demo":
+        section = suite.resources["rows"]
+        assert (section.cells, section.cell_value) == (["month"], "note_count")
+        assert {check.id for check in section.checks} == {
+            "manifest_rows_agree", "file_is_whole", "no_month_lost", "month_not_in_future", "month_not_before_series",
+            "note_count_is_a_count", "volume_against_earlier_file",
+        }  # fmt: skip

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from vru.commands.new_feed import FIXTURE
 from vru.settings import CHECKOUT
 
 from tests.e2e.conftest import Home
@@ -75,7 +74,7 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
     said = vru("new-feed", "shelter_visits")
     for file in (
         "feeds/shelter_visits.yml", "expectations/raw/shelter_visits.yml", "tests/fixtures/shelter_visits/sample.csv",
-        "dbt_project/models/staging/stg_shelter_visits.sql", "dbt_project/models/staging/shelter_visits.yml",
+        "dbt_project/models/staging/shared/stg_shelter_visits.sql", "dbt_project/models/staging/shared/shelter_visits.yml",
         "tests/unit/quality/walk/shelter_visits.yml",
     ):  # fmt: skip
         assert file in said
@@ -87,7 +86,8 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
         "admitted", 200, "2019-01-01", "2021-12-31",
     )  # fmt: skip
     vru("build")
-    counted = sum(int(line.rpartition(",")[2]) for line in FIXTURE.splitlines()[1:])
+    sample = (vru.folder / "tests/fixtures/shelter_visits/sample.csv").read_text(encoding="utf-8")
+    counted = sum(int(line.rpartition(",")[2]) for line in sample.splitlines()[1:])
     assert vru.home.sql("select sum(value_count) from staging.stg_shelter_visits", role="transformer") == [(counted,)]
 
 

@@ -57,7 +57,9 @@ def said(checkout: Scratch, home: Home, *arguments: str | Path, **more: str) -> 
 
 def came(home: Home) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
     """Outcome and reason of every attempt, status and rows of every batch."""
-    attempts = home.sql("select outcome, split_part(reason, ':', 1) from ops.attempt where feed = %s", FEED)
+    attempts = home.sql(
+        "select outcome, split_part(reason, ':', 1) from ops.attempt where feed = %s order by attempt_id", FEED
+    )
     return attempts, home.sql("select status, rows_admitted from ops.batch where feed = %s", FEED)
 
 

@@ -26,17 +26,22 @@ def load_contract(feed: str, folder: Path | None = None) -> Contract:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yml"))) or "none"
         raise ContractError(f"{path.name}: no such feed; known feeds: {known}")
-    return _load(path, path.stat().st_mtime_ns)
+    return _load(path, _changed(path))
 
 
 def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
     """All contracts by feed slug, in alphabetical order. Raises ContractError."""
     folder = folder or settings().feeds_dir
-    return {path.stem: _load(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yml"))}
+    return {path.stem: _load(path, _changed(path)) for path in sorted(folder.glob("*.yml"))}
+
+
+def _changed(path: Path) -> tuple[int, ...]:
+    """When the contract and the maps that it may share were last written."""
+    return tuple(found.stat().st_mtime_ns for found in (path, *sorted((path.parent / "values").glob("*.yml"))))
 
 
 @cache
-def _load(path: Path, _changed: int) -> Contract:
+def _load(path: Path, _when: tuple[int, ...]) -> Contract:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -29,7 +29,7 @@ _REPEATED_REASON = "The same key with the same values stands in the file more th
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of the file that the audit quarantined, by number."""
+    """Records of the file that only the audit quarantined, whole or in part, by line."""
 
     all: set[int]
     repeated_only: set[int]
@@ -74,25 +74,24 @@ def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Line
         taken.append((REPEATED, "", _REPEATED_REASON, batch.subject.repeated))
     for check_id, column, reason, where in taken:
         cursor.execute(
-            "insert into quarantine.row (batch_id, line_number, column_name, check_id, stage, reason, record) "
-            f"select r.batch_id, r.line_number, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' from {batch.table} r "
-            f"where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
+            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record) "
+            "select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' "
+            f"from {batch.table} r where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
             (column, check_id, reason, batch.batch_id),
         )
     if not taken:
         return Lines(set(), set())
     cursor.execute(
         "select line_number, bool_and(check_id = %s) as is_repeated from quarantine.row "
-        "where batch_id = %s and stage = 'audit' group by line_number",
+        "where batch_id = %s group by line_number having bool_and(stage = 'audit')",
         (REPEATED, batch.batch_id),
     )
     found: list[Any] = cursor.fetchall()
-    if found:
-        cursor.execute(
-            f"delete from {batch.table} r using quarantine.row q "
-            "where r.batch_id = %s and q.batch_id = r.batch_id and q.line_number = r.line_number and q.stage = 'audit'",
-            (batch.batch_id,),
-        )
+    cursor.execute(
+        f"delete from {batch.table} r using quarantine.row q where r.batch_id = %s and q.batch_id = r.batch_id "
+        "and (q.line_number, q.part) = (r.line_number, r.part) and q.stage = 'audit'",
+        (batch.batch_id,),
+    )
     return Lines({row["line_number"] for row in found}, {row["line_number"] for row in found if row["is_repeated"]})
 
 

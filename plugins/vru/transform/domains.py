@@ -15,8 +15,8 @@ from vru.transform.errors import BuildError
 from vru.transform.measures import facts
 
 LAYERS = ("staging", "intermediate", "marts")
-SEEDS = "shared"
-"""The domain that the seeds belong to."""
+SHARED = "shared"
+"""The domain that every other is built after; the seeds belong to it."""
 
 _REF = re.compile(r"\bref\(\s*['\"](\w+)['\"]\s*\)")
 _MEASURES = re.compile(r"\bvar\(\s*['\"]measures['\"]\s*\)")
@@ -26,9 +26,10 @@ def domains(project: Path | None = None) -> tuple[str, ...]:
     """Every domain of the dbt project in the order of building. Raises BuildError for a model that has none."""
     project = project or settings().dbt_dir
     texts = {path.stem: (_domain(path, project), path) for path in sorted((project / "models").rglob("*.sql"))}
-    home = {path.stem: SEEDS for path in (project / "seeds").rglob("*.csv")}
+    home = {path.stem: SHARED for path in (project / "seeds").rglob("*.csv")}
     home |= {name: domain for name, (domain, _) in texts.items()}
-    needs: dict[str, set[str]] = {domain: set() for domain in sorted({SEEDS, *home.values()})}
+    needs: dict[str, set[str]] = {SHARED: set()}
+    needs |= {domain: {SHARED} for domain in home.values() if domain != SHARED}
     for domain, path in texts.values():
         text = path.read_text(encoding="utf-8")
         read = set(_REF.findall(text))
@@ -52,7 +53,7 @@ def domains(project: Path | None = None) -> tuple[str, ...]:
 
 def selection(domain: str) -> list[str]:
     """What dbt is told to select for a domain."""
-    return [f"path:models/*/{domain}", *(["path:seeds"] if domain == SEEDS else [])]
+    return [f"path:models/*/{domain}", *(["path:seeds"] if domain == SHARED else [])]
 
 
 def _domain(path: Path, project: Path) -> str:

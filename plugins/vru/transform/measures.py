@@ -64,7 +64,7 @@ class Areas(Strict):
 
 
 class Counting(Strict):
-    """What the entries of a source have in common; each may say otherwise."""
+    """How a source counts; an entry may say otherwise."""
 
     count_unit: Literal["victims", "offences", "incidents", "attendances", "admissions"]
     place_basis: Literal["place_offence", "place_residence"]
@@ -93,7 +93,8 @@ class Measure(Strict):
     """SQL condition: rows of which the source does not say whether they count, beside those."""
     needs: list[Slug] = Field(default_factory=list)
     """Columns of the raw table that `rows` rests on; while a check withholds one, there is no figure."""
-    counting: Counting
+    counting: dict[str, Any] = Field(default_factory=dict)
+    """Keys of the source's `counting` in which this entry says otherwise."""
 
 
 class Gap(Strict):
@@ -109,23 +110,9 @@ class Specification(Strict):
 
     source_feed: Slug
     resource: Slug
+    counting: Counting
     gaps: list[Gap] = Field(default_factory=list)
     measures: list[Measure] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _common(cls, content: Any) -> Any:
-        """Put what is common to the entries into each, where it does not say otherwise."""
-        if not isinstance(content, dict):
-            return content
-        content = dict(content)
-        common = content.pop("counting", None) or {}
-        if isinstance(content.get("measures"), list):
-            content["measures"] = [
-                {**entry, "counting": {**common, **(entry.get("counting") or {})}} if isinstance(entry, dict) else entry
-                for entry in content["measures"]
-            ]
-        return content
 
     @model_validator(mode="after")
     def _once(self) -> Specification:
@@ -133,6 +120,10 @@ class Specification(Strict):
         if twice := sorted({name for name in found if found.count(name) > 1}):
             raise ValueError(f"definition {twice} has two entries; a source counts a definition in one way")
         return self
+
+    def counting_of(self, measure: Measure) -> Counting:
+        """How the definition of an entry is counted. Raises ValidationError."""
+        return Counting.model_validate({**self.counting.model_dump(), **measure.counting})
 
 
 def load_measures(of: Settings | None = None) -> list[Specification]:
@@ -181,17 +172,17 @@ def variables(specifications: list[Specification]) -> dict[str, Any]:
             for code in gap.area_codes
         ]
         for measure in source.measures:
-            for areas in measure.counting.areas:
-                entries.append(_entry(source, measure, areas))
-                scan = _scan(source, measure.counting, areas)
+            counting = source.counting_of(measure)
+            for areas in counting.areas:
+                entries.append(_entry(source, measure, counting, areas))
+                scan = _scan(source, counting, areas)
                 scans.setdefault(repr(scan), scan | {"measures": []})["measures"].append(
                     {"definition_id": measure.definition_id, "rows": measure.rows, "unknown": measure.unknown}
                 )
     return {"entries": entries, "scans": list(scans.values()), "gaps": gaps}
 
 
-def _entry(source: Specification, measure: Measure, areas: Areas) -> dict[str, Any]:
-    counting = measure.counting
+def _entry(source: Specification, measure: Measure, counting: Counting, areas: Areas) -> dict[str, Any]:
     lag = counting.reporting_lag
     return {
         "definition_id": measure.definition_id,
@@ -257,7 +248,11 @@ def _hold_against(path: Path, specification: Specification, contracts: Mapping[s
     withholdable = {found.column for found in resource.withholdable}
     for measure in specification.measures:
         where = f"{path.name}, key measures.{measure.definition_id}"
-        for areas in measure.counting.areas:
+        try:
+            counting = specification.counting_of(measure)
+        except ValidationError as error:
+            raise MeasureError(f"{where}.counting: {problems(measure.counting, error)}") from error
+        for areas in counting.areas:
             if missing := {*measure.needs, *areas.needs} - columns:
                 raise MeasureError(f"{where}.needs: {resource.name} has no column {', '.join(sorted(missing))}")
             if areas.sound_column and areas.sound_column not in withholdable:

@@ -31,22 +31,34 @@ financial as (
         *,
         (date_trunc('year', unit_start - interval '3 months') + interval '3 months')::date as financial_year_start
     from unit
+),
+
+paired as (
+    -- one row is a unit and a period of any kind around its first day
+    select
+        financial.grain,
+        financial.unit_start,
+        financial.month_count,
+        period.period_kind,
+        period.period_start,
+        period.month_count as period_month_count
+    from financial
+    cross join lateral (
+        values
+        ('month', financial.unit_start, 1),
+        ('quarter', financial.unit_start, 3),
+        ('calendar_year', date_trunc('year', financial.unit_start)::date, 12),
+        ('financial_year', financial.financial_year_start, 12)
+    ) as period (period_kind, period_start, month_count)
 )
 
 select
-    unit.grain,
-    unit.unit_start,
-    (unit.unit_start + unit.month_count * interval '1 month' - interval '1 day')::date as unit_end,
-    period.period_kind,
-    period.period_start,
-    (period.period_start + period.month_count * interval '1 month' - interval '1 day')::date as period_end,
-    period.month_count / unit.month_count as unit_count
-from financial as unit
-cross join lateral (
-    values
-    ('month', unit.unit_start, 1),
-    ('quarter', unit.unit_start, 3),
-    ('calendar_year', date_trunc('year', unit.unit_start)::date, 12),
-    ('financial_year', unit.financial_year_start, 12)
-) as period (period_kind, period_start, month_count)
-where period.period_kind = unit.grain or (unit.month_count < 12 and period.month_count = 12)
+    grain,
+    unit_start,
+    (unit_start + month_count * interval '1 month' - interval '1 day')::date as unit_end,
+    period_kind,
+    period_start,
+    (period_start + period_month_count * interval '1 month' - interval '1 day')::date as period_end,
+    period_month_count / month_count as unit_count
+from paired
+where period_kind = grain or (month_count < 12 and period_month_count = 12)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import python_calamine as calamine
 
 from vru.landing.workbook.checked import WorkbookError, WorkbookLimits, checked_copy, damaged
-from vru.landing.workbook.parts import look
+from vru.landing.workbook.parts import Found, look_at_ods, look_at_xlsx
 from vru.landing.workbook.sheet import lines
 
 
@@ -23,11 +23,14 @@ class Workbook:
 
     def __init__(self, stream: BinaryIO, limits: WorkbookLimits = WorkbookLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
-        self.suffix = ""
+        self.suffix = ".xlsx"
         """What the name of such a file ends in."""
         self._content = checked_copy(stream, limits)
+        self._found: dict[str, Found] = {}
         with zipfile.ZipFile(self._content) as archive:
-            self.suffix = ".ods" if "content.xml" in archive.namelist() else ".xlsx"
+            if "content.xml" in archive.namelist():
+                self.suffix = ".ods"
+                self._found = look_at_ods(archive, limits)
         self._content.seek(0)
         try:
             self._book = calamine.CalamineWorkbook.from_filelike(self._content)
@@ -54,8 +57,10 @@ class Workbook:
         """The bytes of a sheet, piece by piece (see `sheet`)."""
         if name not in self.names:
             raise KeyError(name)
-        with zipfile.ZipFile(self._content) as archive:
-            found = look(archive, name, self._limits)
+        found = self._found.get(name)
+        if found is None:
+            with zipfile.ZipFile(self._content) as archive:
+                found = look_at_xlsx(archive, name, self._limits)
         try:
             sheet = self._book.get_sheet_by_name(name)
         except BaseException as error:

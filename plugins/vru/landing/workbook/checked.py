@@ -44,7 +44,7 @@ class WorkbookLimits:
     unpacked_bytes: int = 256 << 20
     """All parts together, as XML; about 40 bytes a cell."""
     cells: int = 5_000_000
-    """Of one sheet, as the rectangle from A1 to its last filled cell, since the reader fills all of it."""
+    """Of a sheet (of all in an ODS), as rectangles from A1 to the last filled cell, since the reader fills them."""
 
 
 def kind_of(stream: BinaryIO) -> Kind:

@@ -1,7 +1,7 @@
 """What the parts of a workbook say that its reader leaves out.
 
 The reader makes nothing of a cell that holds a fault (#REF!) or a formula without a stored value, knows no merged cells
-of an ODS, and fills the rectangle up to the last cell in memory, so all that is looked up in the XML before.
+of an ODS, and fills the rectangle up to the last cell in memory. So all that is looked up in the XML beforehand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from vru.landing.workbook.checked import WorkbookError, WorkbookLimits, damaged
@@ -17,6 +17,10 @@ from vru.landing.workbook.checked import WorkbookError, WorkbookLimits, damaged
 READ_BYTES = 1 << 18
 NO_STORED_VALUE = "#NO_STORED_VALUE"
 MAX_MERGED = 10_000
+TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+VALUE_TYPE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 value-type"
+OWN_TYPE = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 value-type"
+"""The type of a cell that only some office programs know; a fault has one of its own here."""
 _PLACE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 Attributes = dict[str, str]
@@ -39,7 +43,7 @@ class Found:
         if self.rows * self.columns > self.limits.cells:
             raise WorkbookError(
                 "too_many_cells",
-                f"a sheet reaches over more than {self.limits.cells} cells; ask the partner for CSV, or to clear what "
+                f"its sheets reach over more than {self.limits.cells} cells; ask the partner for CSV, or to clear what "
                 "stands far from the table",
             )
 
@@ -50,18 +54,22 @@ class Found:
         self.merged.append((first_row, first_column, last_row, last_column))
 
 
-def look(archive: zipfile.ZipFile, sheet: str, limits: WorkbookLimits) -> Found:
+def look_at_xlsx(archive: zipfile.ZipFile, sheet: str, limits: WorkbookLimits) -> Found:
     """What stands in the XML of one sheet. Raises WorkbookError."""
     found = Found(limits)
-    if "content.xml" in archive.namelist():
-        _parse(archive, "content.xml", _Ods(sheet, found))
-    else:
-        _parse(archive, _path_of(archive, sheet), _Xlsx(found))
+    _parse(archive, _path_of(archive, sheet), _Xlsx(found))
     return found
 
 
+def look_at_ods(archive: zipfile.ZipFile, limits: WorkbookLimits) -> dict[str, Found]:
+    """What stands in the XML of every sheet, since its reader takes in all at once. Raises WorkbookError."""
+    sheets = _Ods(limits)
+    _parse(archive, "content.xml", sheets)
+    return sheets.found
+
+
 class _Elements:
-    """Told of the elements of one part; names without their namespaces."""
+    """Told of the elements of one part, by names without their namespaces; those of attributes have theirs."""
 
     def start(self, name: str, attributes: Attributes) -> None: ...
 
@@ -113,22 +121,27 @@ class _Xlsx(_Elements):
 
 
 class _Ods(_Elements):
-    def __init__(self, sheet: str, found: Found) -> None:
-        self._sheet, self._found = sheet, found
+    def __init__(self, limits: WorkbookLimits) -> None:
+        self.found: dict[str, Found] = {}
+        self._limits = limits
+        self._found = Found(limits)
         self._depth = 0
-        """Of tables: 1 inside the one that is wanted; a table inside a cell is none of its rows."""
-        self._row = self._column = 1
-        self._rows = 1
+        """Of tables: a table inside a cell is no sheet."""
+        self._row = self._column = self._rows = 1
         self._cell: Attributes | None = None
         self._text = ""
 
     def start(self, name: str, attributes: Attributes) -> None:
-        if name == "table" and (self._depth or attributes.get("name") == self._sheet):
+        if name == "table":
             self._depth += 1
+            if self._depth == 1:
+                left = self._limits.cells - sum(one.rows * one.columns for one in self.found.values())
+                self._found = self.found[attributes.get(f"{TABLE} name", "")] = Found(replace(self._limits, cells=left))
+                self._row = 1
         if self._depth != 1:
             return
         if name == "table-row":
-            self._rows, self._column = _times(attributes, "number-rows-repeated"), 1
+            self._rows, self._column = _times(attributes, "rows-repeated"), 1
         elif name in ("table-cell", "covered-table-cell"):
             self._cell, self._text = attributes, ""
 
@@ -146,15 +159,15 @@ class _Ods(_Elements):
             self._cell = None
 
     def _end_cell(self, cell: Attributes) -> None:
-        times = _times(cell, "number-columns-repeated")
+        times = _times(cell, "columns-repeated")
         last_row, last_column = self._row + self._rows - 1, self._column + times - 1
-        if "value-type" in cell or self._text.strip():
+        if VALUE_TYPE in cell or self._text.strip():
             self._found.fill(last_row, last_column)
-        if cell.get("calcext") == "error":
+        if cell.get(OWN_TYPE) == "error":
             for row in range(self._row, last_row + 1):
                 for column in range(self._column, last_column + 1):
                     self._found.faults[row, column] = self._text.strip() or "#VALUE!"
-        columns, rows = _times(cell, "number-columns-spanned"), _times(cell, "number-rows-spanned")
+        columns, rows = _times(cell, "columns-spanned"), _times(cell, "rows-spanned")
         if columns > 1 or rows > 1:
             self._found.merge(self._row, self._column, self._row + rows - 1, self._column + columns - 1)
         self._column += times
@@ -171,10 +184,7 @@ def _parse(archive: zipfile.ZipFile, path: str, elements: _Elements) -> None:
         return names[name]
 
     def start(name: str, attributes: Attributes) -> None:
-        # a spreadsheet's own type of a cell stands in another namespace than the one that every office program reads
-        own = next((v for k, v in attributes.items() if "calcext" in k and k.endswith("value-type")), None)
-        plain = {local(key): value for key, value in attributes.items() if "calcext" not in key}
-        elements.start(local(name), plain if own is None else {**plain, "calcext": own})
+        elements.start(local(name), attributes)
 
     def refuse(*_: object) -> None:
         raise WorkbookError("unsafe_xml", "a part of it declares a document type; ask the partner what it is")
@@ -201,7 +211,7 @@ class _Collected(_Elements):
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == self._name:
-            self.found.append(attributes)
+            self.found.append({key.rpartition(" ")[2]: value for key, value in attributes.items()})
 
 
 def _path_of(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -233,4 +243,4 @@ def _place(reference: str) -> tuple[int, int]:
 
 
 def _times(attributes: Attributes, name: str) -> int:
-    return max(1, int(attributes.get(name, 1)))
+    return max(1, int(attributes.get(f"{TABLE} number-{name}", 1)))

@@ -304,7 +304,7 @@ class _Reader:
         if self._count == 1 and index is not None:
             self._index = index
             self._warnings.append(f"column {index[0] + 1} without a name is a running index; left out")
-        elif (found or self._index) and index != self._index:
+        elif (found or self._index) and (index is None or index != self._index):
             raise Unreadable(
                 "blank_header",
                 f"column {found[0] + 1 if found else 0} holds cells and has no name; ask the partner to name it",

@@ -73,6 +73,8 @@ class CheckType(Strict):
     level: ClassVar[Level]
     severities: ClassVar[tuple[str, ...]] = ("critical", "warning", "withhold")
     is_for_marts: ClassVar[bool] = False
+    is_needed: ClassVar[bool] = False
+    """Every suite has it where `usual` names it; a test looks."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -72,13 +72,18 @@ class Between(RowCheck):
 
     @classmethod
     def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
-        """No day to come, and no count below zero (columns that end in `_count`)."""
+        """No day to come or from before the series, and no count below zero (columns that end in `_count`)."""
         for column in resource.columns:
             if column.type in ("date", "month"):
                 yield {
                     "id": f"{column.name}_not_in_future", "type": cls.called, "column": column.name,
                     "kwargs": {"max_value": "{today}"}, "severity": "critical",
                     "reason": "What has not begun cannot have been recorded. Please correct the date.",
+                }  # fmt: skip
+                yield {
+                    "id": f"{column.name}_not_before_series", "type": cls.called, "column": column.name,
+                    "kwargs": {"min_value": "2000-01-01"}, "severity": "critical",
+                    "reason": "The date lies before the first that the agreement with you covers. Please correct it.",
                 }  # fmt: skip
             elif column.type == "integer" and column.name.endswith("_count"):
                 yield {
@@ -141,6 +146,7 @@ class KeyIsUnique(RowCheck):
     """
 
     called = "expect_key_to_be_unique"
+    is_needed = True
     is_alone = True
     is_for_marts = False
 
@@ -181,8 +187,8 @@ class KeyIsUnique(RowCheck):
         shape = on.shape
         nulls = " and ".join(f"{quoted(name)} is not null" for name in shape.key)
         return (
-            "(line_number in (select line_number from (select line_number, "
-            f"row_number() over (partition by {_key(shape)}, {_content(shape)} order by line_number) as nth "
+            "((line_number, part) in (select line_number, part from (select line_number, part, "
+            f"row_number() over (partition by {_key(shape)}, {_content(shape)} order by line_number, part) as nth "
             f"from {on.received} k where {nulls}) n where nth > 1))"
         )
 

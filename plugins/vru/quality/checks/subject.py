@@ -71,7 +71,7 @@ class Subject:
             union all
             select r.*
             from (
-                select distinct on (line_number) batch_id, record from quarantine.row
+                select distinct on (line_number, part) batch_id, record from quarantine.row
                 where batch_id = {self.batch:d} and stage = 'audit'
             ) q
             cross join lateral jsonb_populate_record(

@@ -43,6 +43,7 @@ class NoUnitMissing(UnitCheck):
     """Every unit (month, say) that had at least `min_rows` rows in the earlier vintage has one in this one."""
 
     called = "between_vintages.no_unit_missing"
+    is_needed = True
     min_rows: AtLeastOne = 1
 
     @classmethod
@@ -50,7 +51,7 @@ class NoUnitMissing(UnitCheck):
         """Wherever each delivery states the whole series again."""
         if resource.delivery == "snapshot" and resource.grain != "none":
             yield {
-                "id": "no_unit_lost", "type": cls.called, "severity": "critical",
+                "id": f"no_{resource.grain}_lost", "type": cls.called, "severity": "critical",
                 "reason": "A period that an earlier file covers has no row in this one. Each file is the whole series "
                 "again; please send all periods, or confirm in writing that one is empty.",
             }  # fmt: skip
@@ -88,6 +89,16 @@ class Volume(VintageCheck):
     max_pct: float = 300
     min_rows: Count = 50
     window: AtLeastOne = 6
+
+    @classmethod
+    def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
+        """Wherever each delivery states the whole again."""
+        if resource.delivery == "snapshot":
+            yield {
+                "id": "volume_against_earlier_file", "type": cls.called, "severity": "critical",
+                "reason": "The number of rows fell by 60 % or more, or rose by 300 % or more, against an earlier file. "
+                "Please check what was exported before this file replaces it.",
+            }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
         """The first vintage against which it is unusual, else the newest."""
@@ -195,6 +206,18 @@ class NoValueVanished(VintageCheck):
     called = "between_vintages.no_value_vanished"
     column: AnyColumn
     min_rows: AtLeastOne = 20
+
+    @classmethod
+    def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
+        """For each column with a closed list of values, where each delivery states the whole again."""
+        for column in resource.columns if resource.delivery == "snapshot" else ():
+            if column.values is not None:
+                yield {
+                    "id": f"{column.name}_vanished", "type": cls.called, "column": column.name,
+                    "kwargs": {"min_rows": 20}, "severity": "critical",
+                    "reason": "What had twenty rows or more in the earlier file has none in this one. Please check "
+                    "whether something was left out or renamed.",
+                }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
         """Values of the earlier vintage without a row here."""
