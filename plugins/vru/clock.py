@@ -37,6 +37,25 @@ def today(profile: str) -> date:
     return now().astimezone(LONDON).date()
 
 
+def asked_on(profile: str) -> date:
+    """The day on which a source is asked: the synthetic today in the sandbox, else the wall clock's."""
+    return today(profile) if profile == "sandbox" else now().astimezone(LONDON).date()
+
+
+def note(profile: str) -> None:
+    """Tell the database what day it is, for those who ask it without us."""
+    from vru.warehouse import ledger
+    from vru.warehouse.engine import raw_connection
+
+    day = None if profile == "live" else today(profile)
+    connection = raw_connection("loader", name="clock")
+    try:
+        with connection:
+            ledger.note_today(connection, day)
+    finally:
+        connection.close()
+
+
 def instant(text: str) -> datetime:
     """An instant from the command line; a bare date is the end of that day in Europe/London.
 

@@ -433,6 +433,19 @@ def batch_of_content(connection: Connection, content: Content, contract_version:
     return int(row["batch_id"]) if row else None
 
 
+def note_today(connection: Connection, today: date | None) -> None:
+    """The platform's day, where it is not the wall clock's."""
+    with connection.cursor() as cursor:
+        if today is None:
+            cursor.execute("delete from ops.clock")
+        else:
+            cursor.execute(
+                "insert into ops.clock (today) values (%s) on conflict (is_the_one) do update set today = excluded.today "
+                "where ops.clock.today <> excluded.today",
+                (today,),
+            )
+
+
 def newest_vintage(connection: Connection) -> datetime | None:
     """The newest vintage that any partner stated."""
     row = _one(connection, "select max(vintage_at) as newest from ops.delivery")
