@@ -290,7 +290,8 @@ def _note(
     ledger.record_attempt(
         connection, feed,
         resource=answer.resource, partition=answer.partition, period_start=answer.period_start,
-        source_url=answer.source_url, asked_on=asked_on, started_at=answer.started_at, finished_at=answer.finished_at, outcome=outcome,
+        source_url=answer.source_url, asked_on=asked_on, started_at=answer.started_at, finished_at=answer.finished_at,
+        outcome=outcome,
         sha256=answer.sha256, size_bytes=answer.size_bytes, etag=answer.etag, last_modified=answer.last_modified,
         reason=answer.reason,
     )  # fmt: skip

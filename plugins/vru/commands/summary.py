@@ -51,7 +51,7 @@ def overdue(feeds: list[str], today: date) -> list[FeedStatus]:
 
 
 def falls_short(status: FeedStatus, profile: str) -> bool:
-    """Whether a run ends with 1 for it. In `files` nobody is expected, in the sandbox nobody who has no server there."""
+    """Whether a run ends with 1 for it. In `files` nobody is expected; in the sandbox who has no server is not."""
     return profile == "live" or (profile == "sandbox" and status.asked_on is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -97,7 +98,7 @@ def _nothing(feed: FeedStatus) -> str:
     return "nothing has come yet" if feed.asked_on is None else "asked for, and nothing has come yet"
 
 
-_WORDS = {
+_WORDS: dict[str, Callable[[FeedStatus], str]] = {
     "silent": lambda feed: f"silent, {days(feed.days_late)} late",
     "nothing yet": _nothing,
     "late": _late,

@@ -440,8 +440,8 @@ def note_today(connection: Connection, today: date | None) -> None:
             cursor.execute("delete from ops.clock")
         else:
             cursor.execute(
-                "insert into ops.clock (today) values (%s) on conflict (is_the_one) do update set today = excluded.today "
-                "where ops.clock.today <> excluded.today",
+                "insert into ops.clock (today) values (%s) on conflict (is_the_one) "
+                "do update set today = excluded.today where ops.clock.today <> excluded.today",
                 (today,),
             )
 
