@@ -433,6 +433,14 @@ def batch_of_content(connection: Connection, content: Content, contract_version:
     return int(row["batch_id"]) if row else None
 
 
+def last_asked_on(connection: Connection, by: datetime) -> date | None:
+    """The last day, by the platform's clock, on which anyone was asked by this instant."""
+    last: date | None = _one(connection, "select max(asked_on) as day from ops.attempt where started_at <= %s", by)[
+        "day"
+    ]
+    return last
+
+
 def note_today(connection: Connection, today: date | None) -> None:
     """The platform's day, where it is not the wall clock's."""
     with connection.cursor() as cursor:

@@ -18,8 +18,7 @@ import pytest
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
-from vru.reporting.data import ReportError
-from vru.reporting.quality_report import write_quality_report
+from vru.reporting import ReportError, write_report
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
 
@@ -42,7 +41,7 @@ def query(text: str, role: str = "publisher", values: Any = None) -> list[tuple[
 
 
 def write(folder: Path, *, profile: str = "sandbox", **options: Any) -> str:
-    path = write_quality_report(month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
+    path = write_report("quality", month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
     assert path.name == "quality-2022-05.html"
     return path.read_text(encoding="utf-8")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from vru.reporting.data import Content
-from vru.reporting.feeds import Feed
-from vru.reporting.troubles import Trouble
+from vru.reporting.layout import month
+from vru.reporting.model import Statement
+from vru.reporting.reports.quality.content import SAID, Content
+from vru.reporting.reports.quality.feeds import Feed
+from vru.reporting.reports.quality.troubles import Trouble
 from vru.statistics import poisson
+from vru.warehouse.feed_status import day
 
 KINDS = {
     "withheld": "Column withheld",
@@ -22,48 +24,15 @@ KINDS = {
 POOR_SCORE = 90.0
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One headline: a short answer and the evidence for it."""
-
-    question: str
-    answer: str
-    evidence: str
-
-
-def day(value: date | None) -> str:
-    """1 March 2022."""
-    return "not stated" if value is None else f"{value.day} {value:%B %Y}"
-
-
-def month(value: date | None) -> str:
-    """March 2022."""
-    return "not known" if value is None else f"{value:%B %Y}"
-
-
-def span(period: tuple[date, date] | None) -> str:
-    """A period as months: 'March 2022', or 'January 2003 to December 2020'."""
-    if period is None:
-        return "–"
-    first, last = month(period[0]), month(period[1])
-    return first if first == last else f"{first} to {last}"
-
-
 def what_changed(content: Content) -> Statement:
     """The answer of London's chart, in words that claim no more than it shows."""
     question = "What changed?"
     verdict = content.verdict
     if verdict is None or verdict["newest_month"] is None:
-        return Statement(question, "Nothing can be said yet.", "No month of homicide figures has been let in.")
+        return Statement(question, "Nothing can be said yet.", SAID["nothing_yet"])
     newest = verdict["newest_month"]
     word = verdict["verdict"]
-    answer = {
-        "higher": "Homicide in London is above its earlier level by more than chance explains.",
-        "lower": "Homicide in London is below its earlier level by more than chance explains.",
-        "to watch": "One to watch: London homicide met a control-chart rule, but not by more than chance explains.",
-        "no change": "No change in London homicide beyond what chance explains.",
-        "too few to chart": "Too few homicides or months to judge a change.",
-    }[word]
+    answer = SAID["answers"][word]
     evidence = ""
     if verdict["p_value"] is not None and word in ("higher", "lower"):
         count, low, high = verdict["window_count"], verdict["window_low"], verdict["window_high"]
@@ -147,7 +116,7 @@ def trend_heading(verdict: Mapping[str, Any] | None) -> str:
         "no change": "no change beyond chance",
         "too few to chart": "too few to judge",
     }
-    return f"London homicide by month: {words[verdict['verdict']] if verdict else 'nothing known yet'}"
+    return f"{SAID['trend_heading']}: {words[verdict['verdict']] if verdict else 'nothing known yet'}"
 
 
 def trend_description(content: Content) -> str:
@@ -156,10 +125,7 @@ def trend_description(content: Content) -> str:
     if not known:
         return "No month can be shown."
     newest = known[-1]
-    words = (
-        f"Homicide victims in London by the month of recording, up to {month(newest['period_start'])}, "
-        f"when there were {newest['value_count']}."
-    )
+    words = f"{SAID['trend_shows']}, up to {month(newest['period_start'])}, when there were {newest['value_count']}."
     if newest["centre_line"] is not None:
         words += (
             f" The average of the present phase is {newest['centre_line']:.1f} a month; by chance alone nearly every "
@@ -184,7 +150,7 @@ def map_description(boroughs: Sequence[Mapping[str, Any]]) -> str:
         max(rated, key=lambda b: (b["rate_per_100k"], b["area_name"])),
     )
     return (
-        f"Homicide victims per 100,000 residents a year by borough. Lowest {lowest['rate_per_100k']:.1f} "
+        f"{SAID['map_shows']} Lowest {lowest['rate_per_100k']:.1f} "
         f"({lowest['area_name']}), highest {highest['rate_per_100k']:.1f} ({highest['area_name']}). "
         "The table beside it gives every borough with its interval."
     )

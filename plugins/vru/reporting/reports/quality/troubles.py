@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
-from vru.reporting.feeds import Feed, Row, amount
+from vru.reporting.reports.quality.feeds import Feed, Row, amount
 
 
 @dataclass(frozen=True)

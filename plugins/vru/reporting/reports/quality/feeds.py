@@ -16,7 +16,7 @@ from vru.disclosure.readers import rows
 from vru.periods import LONDON
 
 #: Parts of the quality score (definitions B18), in the order in which they are shown.
-PARTS = ("timeliness", "completeness", "validity", "consistency", "stability", "volume")
+PARTS = ("timeliness", "completeness", "validity", "stability", "volume")
 
 Row = dict[str, Any]
 
@@ -94,7 +94,7 @@ def read_feeds(connection: Connection, schema: str, month: date, contents: Seque
 _SCORES = """
 select q.feed, max(q.period_end) as scored_to, count(*) as scored_parts, avg(q.quality_score) as quality_score,
     avg(q.timeliness_score) as timeliness_score, avg(q.completeness_score) as completeness_score,
-    avg(q.validity_score) as validity_score, avg(q.consistency_score) as consistency_score,
+    avg(q.validity_score) as validity_score,
     avg(q.stability_score) as stability_score, avg(q.volume_score) as volume_score
 from (
     select distinct on (n.feed, n.resource, n.source_partition) n.*
