@@ -78,8 +78,7 @@ def report(cluster: Server, vru_home: Path, tmp_path_factory: pytest.TempPathFac
             "update marts.mart_measure set area_name = area_name || %s, null_reason = null_reason || %s "
             "where area_kind = 'borough'",
             "update marts.dim_area_boundary set area_name = area_name || %s",
-            "update marts.mart_feed_quality set feed_title = feed_title || %s, "
-            "source_partition = source_partition || %s where not has_come",
+            "update ops.attempt set reason = reason || %s",
         ):
             cursor.execute(statement, [evil] * statement.count("%s"))
     publish(landing=landing, contracts=load_contracts())

@@ -20,8 +20,8 @@ stay in the state folder.
 
 **When red.** `publish` red: nothing was published. The last line says which figure or table was refused; then:
 `vru report KIND`. `withheld` red: the reports went out without a table whose marts contradict its publisher. A report
-red: the last line says what it lacks. `mail` red: the last line says whether a recipient is not approved (nobody was mailed), the mail
-server said no (it is asked again), or a mail was cut off (nobody knows whether it left: `vru mails`).
+red: the last line says what it lacks. `mail` red: the last line says whether a recipient is not approved (nobody was
+mailed), the mail server said no (it is asked again), or a mail was cut off (nobody knows whether it left: `vru mails`).
 """
 
 

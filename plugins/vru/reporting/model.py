@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -29,11 +29,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Statement:
-    """One headline: a short answer and the evidence for it."""
+    """One headline: a short answer and the evidence for it, as a text or line by line."""
 
     question: str
     answer: str
     evidence: str
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,14 @@ class Summary:
 
     def plain(self) -> dict[str, Any]:
         """As the ledger keeps it."""
-        return asdict(self)
+        return {
+            "title": self.title,
+            "is_synthetic": self.is_synthetic,
+            "statements": [
+                {"question": s.question, "answer": s.answer, "evidence": " ".join([s.evidence, *s.lines]).strip()}
+                for s in self.statements
+            ],
+        }
 
 
 class Report(Protocol):

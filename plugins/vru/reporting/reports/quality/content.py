@@ -1,8 +1,8 @@
-"""Reads what a report says: published tables, the marts' quality scores, and the ledger at (K, W).
+"""Reads what a report says: published tables, how the feeds stand, and the ledger at (K, W).
 
-Nothing here is a wall-clock time, a number of our own database (batch, delivery, build), or a cell value of a
-partner, so the same input always gives the same page. Counts of files and rows of open feeds are exact; those of
-feeds with personal data go through disclosure control.
+Every number is as on the day of the report. Nothing here is a wall-clock time, a number of our own database (batch,
+delivery, build), or a cell value of a partner, so the same input always gives the same page. Counts of files and rows
+of open feeds are exact; those of feeds with personal data go through disclosure control.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_content(connection: Connection, asked: Asked) -> Content:
 
     Raises ReportError where the build has not been published.
     """
-    at = {"known_at": asked.known_at, "admitted_at": asked.admitted_at}
+    at = {"known_at": asked.known_at, "admitted_at": asked.admitted_at, "today": asked.today}
     published = {
         name: _published(connection, asked.schema, SAID["tables"].get(name, name), order)
         for name, order in (
@@ -62,7 +62,7 @@ def read_content(connection: Connection, asked: Asked) -> Content:
         )
     }
     contents = rows(connection, _CONTENTS, at)
-    feeds = read_feeds(connection, asked.schema, asked.month, contents)
+    feeds = read_feeds(connection, asked, contents)
     troubles = read_troubles(connection, contents, feeds, at)
     totals, verdicts = published["borough_total"], published["verdict"]
     return Content(
@@ -75,7 +75,7 @@ def read_content(connection: Connection, asked: Asked) -> Content:
         verdict=verdicts[0] if verdicts else None,
         boundaries=published["boundaries"],
         provenance=published["provenance"],
-        missing=_not_come(connection, asked.schema, asked.month) + _missing(feeds, published),
+        missing=_not_come(connection, at) + _missing(feeds, published),
     )
 
 
@@ -120,24 +120,23 @@ def _published(connection: Connection, schema: str, name: str, order: str) -> li
 
 #: One row is a feed, resource and partition with periods that were due and did not come.
 _NOT_COME = """
-select q.feed_title, q.source_partition, count(*) as period_count,
-    min(q.period_start) as first_period, max(q.period_start) as last_period
-from {}.mart_feed_quality q
-where not q.has_come and q.period_start <= %(month)s
-group by q.feed_title, q.resource, q.source_partition
-order by q.feed_title, q.resource, q.source_partition
+select f.title, o.partition, count(*) as period_count,
+    min(o.period_start) as first_period, max(o.period_start) as last_period
+from ops.owed(%(known_at)s, %(admitted_at)s, %(today)s) o
+join ops.feed f on f.feed = o.feed
+group by f.title, o.resource, o.partition
+order by f.title, o.resource, o.partition
 """
 
 
-def _not_come(connection: Connection, schema: str, month: date) -> list[str]:
+def _not_come(connection: Connection, at: Mapping[str, Any]) -> list[str]:
     """What was due and did not come, in words."""
-    query = sql.SQL(_NOT_COME).format(sql.Identifier(schema))
     found = []
-    for row in rows(connection, query, {"month": month}):
-        where = f" ({row['source_partition']})" if row["source_partition"] else ""
+    for row in rows(connection, _NOT_COME, at):
+        where = f" ({row['partition']})" if row["partition"] else ""
         first, last = f"{row['first_period']:%B %Y}", f"{row['last_period']:%B %Y}"
         which = first if row["period_count"] == 1 else f"{row['period_count']} periods from {first} to {last}"
-        found.append(f"{row['feed_title']}{where}: due and not here: {which}.")
+        found.append(f"{row['title']}{where}: due and not here: {which}.")
     return found
 
 
@@ -148,9 +147,6 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
         for feed in feeds
         if not feed.files["admitted"]
     ]
-    for feed in feeds:
-        if feed.files["admitted"] and feed.score is None:
-            found.append(f"{feed.title}: no quality score for this month or any before it.")
     gaps: dict[str, list[date]] = {}
     for row in published["months"]:
         if row["value_count"] is None and not row["is_suppressed"]:

@@ -1,19 +1,22 @@
-"""The feeds as a report shows them: what came of each, and its quality score with the parts."""
+"""The feeds as a report shows them: what came of each, and how it stands on the day of the report."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from vru.disclosure import rules
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
 from vru.periods import LONDON
+from vru.reporting.model import Asked
+from vru.warehouse import feed_status
+from vru.warehouse.feed_status import FeedStatus
 
 #: Parts of the quality score (definitions B18), in the order in which they are shown.
 PARTS = ("timeliness", "completeness", "validity", "stability", "volume")
@@ -32,14 +35,10 @@ class Feed:
     attribution: str
     cadence_days: int
     personal_data: bool
-    score: float | None
-    parts: Mapping[str, float | None]
-    scored_to: date | None
-    scored_parts: int
+    status: FeedStatus
     files: Mapping[str, int]
     rows_admitted: str
     rows_quarantined: str
-    newest_data: date | None
     newest_vintage: date | None
 
     @property
@@ -48,16 +47,15 @@ class Feed:
         return [name for name in PARTS if self.parts[name] is None]
 
     @property
-    def weakest(self) -> tuple[str, float] | None:
-        """Name and value of the lowest part; None where nothing is scored."""
-        known = [(value, PARTS.index(name), name) for name, value in self.parts.items() if value is not None]
-        return (min(known)[2], min(known)[0]) if known else None
+    def parts(self) -> dict[str, float | None]:
+        """Each part of its score; None where it does not apply."""
+        return {name: getattr(self.status, name) for name in PARTS}
 
 
-def read_feeds(connection: Connection, schema: str, month: date, contents: Sequence[Row]) -> list[Feed]:
-    """Every feed by title, with its `contents` counted and its score for `month` or the newest before it."""
+def read_feeds(connection: Connection, asked: Asked, contents: Sequence[Row]) -> list[Feed]:
+    """Every feed by title, with its `contents` counted, as it stands on the day of the report."""
     policy = load_policy()
-    scores = _scores(connection, schema, month)
+    standing = {s.feed: s for s in feed_status.read(connection, asked.today, asked.known_at, asked.admitted_at)}
     found = []
     for row in rows(
         connection,
@@ -66,15 +64,13 @@ def read_feeds(connection: Connection, schema: str, month: date, contents: Seque
         mine = [c for c in contents if c["feed"] == row["feed"]]
         admitted = [c for c in mine if c["state"] == "admitted"]
         vintages = [c["vintage_at"] for c in admitted if c["vintage_at"]]
-        ends = [c["period_end"] for c in admitted if c["period_end"]]
-        score = scores.get(row["feed"])
+        status = standing[row["feed"]]
+        if status.reason:
+            status = replace(status, reason=reason_of(status.reason, row["personal_data"]))
         found.append(
             Feed(
                 **row,
-                score=None if score is None else _number(score["quality_score"]),
-                parts={p: None if score is None else _number(score[f"{p}_score"]) for p in PARTS},
-                scored_to=None if score is None else score["scored_to"],
-                scored_parts=0 if score is None else score["scored_parts"],
+                status=status,
                 files={
                     state: sum(c["state"] == state for c in mine)
                     for state in ("admitted", "held", "rejected", "withdrawn", "waiting")
@@ -83,41 +79,21 @@ def read_feeds(connection: Connection, schema: str, month: date, contents: Seque
                     sum(c["rows_parsed"] - c["rows_quarantined"] for c in admitted), row["personal_data"], policy
                 ),
                 rows_quarantined=amount(sum(c["rows_quarantined"] for c in mine), row["personal_data"], policy),
-                newest_data=max(ends, default=None),
                 newest_vintage=max(vintages).astimezone(LONDON).date() if vintages else None,
             )
         )
     return found
 
 
-#: One row is a feed: the mean over its resources and partitions, each by its newest period up to the month.
-_SCORES = """
-select q.feed, max(q.period_end) as scored_to, count(*) as scored_parts, avg(q.quality_score) as quality_score,
-    avg(q.timeliness_score) as timeliness_score, avg(q.completeness_score) as completeness_score,
-    avg(q.validity_score) as validity_score,
-    avg(q.stability_score) as stability_score, avg(q.volume_score) as volume_score
-from (
-    select distinct on (n.feed, n.resource, n.source_partition) n.*
-    from {}.mart_feed_quality n
-    where n.period_start <= %(month)s or n.period_start is null
-    order by n.feed, n.resource, n.source_partition, n.period_start desc nulls last, n.batch_id desc
-) q
-where q.quality_score is not null
-group by q.feed
-"""
-
-
-def _scores(connection: Connection, schema: str, month: date) -> dict[str, Row]:
-    """Per feed its quality score and the parts of it."""
-    query = sql.SQL(_SCORES).format(sql.Identifier(schema))
-    return {row["feed"]: row for row in rows(connection, query, {"month": month})}
+def reason_of(reason: str, personal_data: bool) -> str:
+    """Why, in full; of personal data only the name of the check, since the words may count its rows (R12a)."""
+    if personal_data:
+        named = re.match(r"([a-z0-9_]+):", reason)
+        return named[1] if named else "not shown"
+    return reason or "no reason recorded"
 
 
 def amount(count: int, personal_data: bool, policy: Any) -> str:
     """A number of rows as it may be shown; that of personal data only after disclosure control."""
     cell = rules.protect(count, policy, is_exempt=not personal_data)
     return policy.marker if cell.value is None else f"{cell.value:,}"
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)

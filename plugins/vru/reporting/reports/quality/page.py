@@ -9,9 +9,9 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from vru.reporting import charts, layout
-from vru.reporting.model import Asked, Statement, Summary
+from vru.reporting.model import Asked, Summary
 from vru.reporting.reports.quality import words
-from vru.reporting.reports.quality.content import Content, read_content
+from vru.reporting.reports.quality.content import SAID, Content, read_content
 from vru.reporting.reports.quality.feeds import PARTS
 
 TEMPLATE = Path(__file__).with_name("templates") / "quality.html.j2"
@@ -29,7 +29,7 @@ class QualityReport:
     def summarise(self, content: Content, asked: Asked) -> Summary:
         """The statements at the head of the page."""
         title = f"{self.title}, {layout.month(asked.month)}" + (" (synthetic data)" if asked.is_synthetic else "")
-        return Summary(title, asked.is_synthetic, _statements(content))
+        return Summary(title, asked.is_synthetic, words.statements(content, asked))
 
     def render(self, content: Content, asked: Asked) -> str:
         """The page as text; depends on nothing but its arguments and the templates."""
@@ -39,7 +39,8 @@ class QualityReport:
             asked,
             content=content,
             today=asked.today,
-            statements=_statements(content),
+            statements=words.statements(content, asked),
+            what_changed=words.what_changed(content),
             parts=PARTS,
             words=words,
             troubles=words.troubles_of(content.troubles),
@@ -53,16 +54,12 @@ class QualityReport:
         )
 
 
-def _statements(content: Content) -> list[Statement]:
-    return [words.what_changed(content), words.how_sure(content), words.whose_data(content)]
-
-
 def _trend(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
     if not any(m["value_count"] is not None for m in content.months):
         return None
     return charts.trend(
         content.months,
-        title=words.SAID["trend_title"],
+        title=SAID["trend_title"],
         description=words.trend_description(content),
         is_synthetic=is_synthetic,
     ).markup()
@@ -73,7 +70,7 @@ def _map(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
         return None
     return charts.borough_map(
         [borough for borough in _numbered(content) if borough["geometry"]],
-        title=words.SAID["map_title"],
+        title=SAID["map_title"],
         description=words.map_description(content.boroughs),
         is_synthetic=is_synthetic,
     ).markup()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from vru.reporting.layout import month
-from vru.reporting.model import Statement
+from vru.reporting.model import Asked, Statement
 from vru.reporting.reports.quality.content import SAID, Content
 from vru.reporting.reports.quality.feeds import Feed
 from vru.reporting.reports.quality.troubles import Trouble
@@ -15,13 +14,42 @@ from vru.statistics import poisson
 from vru.warehouse.feed_status import day
 
 KINDS = {
-    "withheld": "Column withheld",
-    "held": "File held",
-    "rejected": "File rejected",
-    "withdrawn": "File withdrawn",
-    "quarantined": "Rows quarantined",
+    "withheld": ("Column withheld", "Withheld", "column withheld", "columns withheld"),
+    "held": ("File held", "Held", "file held", "files held"),
+    "rejected": ("File rejected", "Rejected", "file rejected", "files rejected"),
+    "refused": ("Download refused", "Refused", "download refused", "downloads refused"),
+    "failed": ("Source not reached", "Not reached", "source not reached", "sources not reached"),
+    "withdrawn": ("File withdrawn", "Withdrawn", "file withdrawn", "files withdrawn"),
+    "quarantined": ("Rows quarantined", "Quarantined", "", ""),
 }
+"""Heading, verb, and how one and many are counted, of each kind of trouble."""
 POOR_SCORE = 90.0
+OVERDUE_QUESTION = "Who has not delivered?"
+
+
+def statements(content: Content, asked: Asked) -> list[Statement]:
+    """The head of the report. Who owes something comes first, where anybody does."""
+    return [*overdue(content, asked), what_changed(content), how_sure(content), whose_data(content)]
+
+
+def overdue(content: Content, asked: Asked) -> list[Statement]:
+    """Who is silent, late or never came, and whether the figures lag behind what was let in; nothing if neither."""
+    owing = sorted((f.status for f in content.feeds if f.status.is_overdue), key=lambda s: (s.severity, s.title))
+    told = []
+    for standing, one, many in (
+        ("silent", "is silent", "are silent"),
+        ("late", "is late", "are late"),
+        ("nothing yet", "has sent nothing yet", "have sent nothing yet"),
+    ):
+        count = sum(status.standing == standing for status in owing)
+        if count:
+            told.append(f"{count} {one if count == 1 else many}")
+    answer = f"Of {len(content.feeds)} feeds {_and(told)}." if told else ""
+    old = "Newer data was let in than the figures below hold: a build is due." if asked.are_marts_old else ""
+    if not answer and not old:
+        return []
+    lines = [f"{s.title}: {s.words}{f', data up to {month(s.data_up_to)}' if s.data_up_to else ''}." for s in owing]
+    return [Statement(OVERDUE_QUESTION, answer or old, old if answer else "", tuple(lines))]
 
 
 def what_changed(content: Content) -> Statement:
@@ -85,25 +113,29 @@ def whose_data(content: Content) -> Statement:
     """Which partner's data is poor: lowest score first, then what was refused."""
     question = "Whose data needs work?"
     refused = [t for t in content.troubles if t.kind != "quarantined"]
-    scored = sorted((f for f in content.feeds if f.score is not None), key=lambda f: (f.score, f.title))
-    poor = [f for f in scored if f.score is not None and f.score < POOR_SCORE]
+    statuses = [f.status for f in content.feeds]
+    scored = sorted(((s.score, s.title, s) for s in statuses if s.score is not None), key=lambda each: each[:2])
+    never = [s.title for s in statuses if s.standing == "nothing yet"]
     if not scored and not refused:
         return Statement(question, "No feed has been scored yet.", "")
-    if poor:
-        answer = f"{poor[0].title} scores lowest: {poor[0].score:.0f} of 100."
-    elif refused:
-        answer = f"{refused[0].feed_title}: {KINDS[refused[0].kind].lower()}."
-    else:
-        answer = f"No feed scores below {POOR_SCORE:.0f} of 100."
     parts = []
-    if poor and (weakest := poor[0].weakest):
-        parts.append(f"Its weakest part is {weakest[0]} ({weakest[1]:.0f}).")
+    if scored and scored[0][0] < POOR_SCORE:
+        score, title, lowest = scored[0]
+        answer = f"{title} scores lowest: {score:.0f} of 100."
+        if lowest.lowest_part:
+            parts.append(f"Its lowest part is {lowest.lowest_part} ({getattr(lowest, lowest.lowest_part):.0f}).")
+    elif refused:
+        answer = f"{refused[0].feed_title}: {KINDS[refused[0].kind][0].lower()}."
+    else:
+        answer = f"No feed that has come scores below {POOR_SCORE:.0f} of 100."
     if refused:
         first = refused[0]
         what = f"{first.what} of {first.feed_title}" if first.kind == "withheld" else first.feed_title
-        parts.append(f"{KINDS[first.kind].split()[1].capitalize()}: {what}.")
+        parts.append(f"{KINDS[first.kind][1]}: {what}.")
     if len(refused) > 1:
         parts.append(_refused(refused))
+    if never:
+        parts.append(f"Nothing has come yet: {', '.join(never)}.")
     return Statement(question, answer, " ".join(parts))
 
 
@@ -156,31 +188,30 @@ def map_description(boroughs: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def freshness(feed: Feed, today: date) -> str:
-    """How old the newest statement of a feed is, against how often one is due."""
-    if feed.newest_vintage is None:
-        return "date not stated by the publisher" if feed.files["admitted"] else "nothing yet"
-    age = (today - feed.newest_vintage).days
-    return f"{age:,} days old; one is due every {feed.cadence_days} days"
+def due(feed: Feed) -> str:
+    """When the next delivery of a feed is or was due, as on the day of the report."""
+    status = feed.status
+    if status.is_overdue:
+        return status.words
+    return f"next due on {day(status.due_on)}" if status.due_on else "nothing let in yet"
 
 
 def troubles_of(troubles: Sequence[Trouble]) -> list[tuple[str, list[Trouble]]]:
     """Troubles by kind, in their order."""
-    return [(KINDS[kind], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])]
+    return [(KINDS[kind][0], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])]
 
 
 def _refused(refused: Sequence[Trouble]) -> str:
     counts = []
-    for kind, one, many in (
-        ("withheld", "column withheld", "columns withheld"),
-        ("held", "file held", "files held"),
-        ("rejected", "file rejected", "files rejected"),
-        ("withdrawn", "file withdrawn", "files withdrawn"),
-    ):
+    for kind, (_, _, one, many) in KINDS.items():
         count = sum(t.kind == kind for t in refused)
         if count:
             counts.append(f"{count} {one if count == 1 else many}")
     return f"In all: {', '.join(counts)}."
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _last_twelve(months: Sequence[Mapping[str, Any]]) -> int | None:
