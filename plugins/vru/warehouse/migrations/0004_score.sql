@@ -70,13 +70,13 @@ returns table (
 )
 language sql stable as $$
     with
-    status_then as (
+    status_then as materialized (
         select distinct on (s.batch_id) s.batch_id, s.status, s.reason
         from ops.batch_status s
         where s.since <= coalesce($2, 'infinity')
         order by s.batch_id, s.since desc, s.batch_status_id desc
     ),
-    content as (
+    content as materialized (
         select distinct on (b.feed, b.resource, b.content_key, b.sha256)
             b.feed, b.resource, b.content_key, b.sha256, s.status, s.reason, b.batch_id
         from ops.batch b
@@ -116,21 +116,24 @@ returns table (
 )
 language sql stable as $$
     with
-    input as (
+    input as materialized (
         -- one row is a current batch and the days for which it is current
         select i.feed, i.resource, i.partition, i.batch_id, min(i.unit_start) as period_start, max(i.unit_end) as period_end
         from ops.current_input($1, $2) i
         where i.column_name = ''
         group by i.feed, i.resource, i.partition, i.batch_id
     ),
-    stated as (
-        select s.* from ops.stated_at($1, $2) s where s.standing <> 'rejected' and s.period_start is not null
+    stated as materialized (
+        select
+            s.*, min(s.vintage_at) over (partition by s.feed, s.resource, s.partition, s.period_end) as first_at
+        from ops.stated_at($1, $2) s
+        where s.standing <> 'rejected' and s.period_start is not null
     ),
-    begun as (
+    begun as materialized (
         select s.feed, s.resource, s.partition, min(s.period_start) as first_start from stated s
         group by s.feed, s.resource, s.partition
     ),
-    reached as (
+    reached as materialized (
         select s.feed, s.resource, max(s.period_start) as newest_start from stated s group by s.feed, s.resource
     ),
     wanted as (
@@ -147,22 +150,20 @@ language sql stable as $$
               and i.period_start <= u.unit_start and i.period_end >= u.unit_start
         )
     ),
-    first_stated as (
+    first_stated as materialized (
         -- one row is the end of a period and when it was stated first, from which address
         select distinct on (s.feed, s.resource, s.partition, s.period_end)
             s.feed, s.resource, s.partition, s.period_end, s.vintage_at, s.stated_on, s.source_url
         from stated s
         order by s.feed, s.resource, s.partition, s.period_end, s.vintage_at, s.source_url
     ),
-    loaded as (
+    loaded as materialized (
         -- one row is what one download brought at once: how many periods were new, and whether any was known before
         select
             s.feed, s.resource, s.partition, s.vintage_at, s.source_url,
-            count(distinct s.period_end) filter (where f.vintage_at = s.vintage_at) as new_count,
-            bool_or(f.vintage_at < s.vintage_at) as is_followed
+            count(distinct s.period_end) filter (where s.first_at = s.vintage_at) as new_count,
+            bool_or(s.first_at < s.vintage_at) as is_followed
         from stated s
-        join first_stated f
-          on f.feed = s.feed and f.resource = s.resource and f.partition = s.partition and f.period_end = s.period_end
         group by s.feed, s.resource, s.partition, s.vintage_at, s.source_url
     ),
     begun_feed as (
@@ -268,7 +269,7 @@ create function ops.unanswered(known_at timestamptz, admitted_at timestamptz, to
 returns table (feed text, asked_on date, outcome text, reason text, source_url text, attempt_id bigint)
 language sql stable as $$
     with
-    asked as (
+    asked as materialized (
         select a.* from ops.attempt a
         where a.started_at <= coalesce($2, 'infinity') and ($1 is null or a.asked_on <= $3)
     ),
@@ -292,10 +293,10 @@ create function ops.owed(known_at timestamptz, admitted_at timestamptz, today da
 returns table (feed text, resource text, partition text, period_start date, period_end date, due_on date)
 language sql stable as $$
     with
-    input as (
+    input as materialized (
         select i.feed, i.resource, i.partition, i.unit_start from ops.current_input($1, $2) i where i.column_name = ''
     ),
-    begun as (
+    begun as materialized (
         select s.feed, s.resource, s.partition, min(s.period_start) as first_start
         from ops.stated_at($1, $2) s
         where s.standing <> 'rejected' and s.period_start is not null
@@ -349,7 +350,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         where s.standing <> 'rejected'
         group by s.feed, s.resource, s.partition, r.grain, r.delivery_mode
     ),
-    delivery as (
+    delivery as materialized (
         select distinct on (q.feed, q.resource, q.partition) q.*
         from ops.quality_score($1, $2) q
         where q.batch_id is not null
@@ -407,7 +408,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         from ops.unanswered($1, $2, $3) u
         order by u.feed, u.outcome, u.attempt_id desc
     ),
-    asked as (
+    asked as materialized (
         select distinct on (a.feed) a.feed, least(a.asked_on, $3) as asked_on, a.outcome
         from ops.attempt a
         where a.started_at <= coalesce($2, 'infinity') and ($1 is null or a.asked_on <= $3)
