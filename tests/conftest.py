@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.pages import NAMES, Open
 
 FAULTS = Path(__file__).with_name("faults")
+
+os.environ["VRU_ENV_FILE"] = ""  # what a developer's own .env says is not for tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

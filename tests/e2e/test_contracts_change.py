@@ -151,4 +151,4 @@ def test_a_file_of_unknown_shape_finds_its_resource_once_the_contract_is_mended(
     assert "all are parsed under the present contract version" in vru("replay", feed)
     found = [(b["status"], b["resource"], b["contract_version"]) for b in json.loads(vru("batches", feed, "--json"))]
     assert found == [("rejected", "borough", 1), ("admitted", "borough", 2)]
-    assert vru.home.sql("select distinct resource from ops.delivery where feed = %s", feed) == [("borough",)]
+    assert vru.home.sql("select distinct resource from ops.stated where feed = %s", feed) == [("borough",)]

@@ -20,7 +20,7 @@ CITY_SIX = "city_of_london 2022-07..2022-12 (six files)"
 
 
 LEDGER = {
-    "bytes": "select '', d.size_bytes from ops.landed_file d join ops.batch using (sha256) where batch_id = any(:b)",
+    "bytes": "select '', d.size_bytes from ops.delivery d join ops.batch using (content_id) where batch_id = any(:b)",
     "sha256": "select '', sha256 from ops.batch where batch_id = any(:b)",
     "rows": "select '', sum(rows_admitted) from ops.batch where batch_id = any(:b)",
     "columns": "select '', cardinality(headers) from ops.batch where batch_id = any(:b)",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from vru.sandbox import SandboxServer, configure
 
-from tests.faults.feeds import GEOGRAPHY, SUBJECTS, RawRow
+from tests.faults.feeds import SERVED, SUBJECTS, RawRow
 from tests.faults.platform import Platform, environment, ledger, raw_tables
 
 
@@ -73,11 +73,12 @@ def settle(platform: Platform, sandbox: SandboxServer) -> None:
             answer = platform.deliver(feed, delivery)
             assert answer.exit_code == 0, answer.message
             assert answer.batch["status"] == "admitted"
-    assert GEOGRAPHY.partner is not None
-    partner = GEOGRAPHY.partner(sandbox)
-    partner.serves(GEOGRAPHY.earlier(GEOGRAPHY)[0].content, vintage="2021-02-01")
-    answer = platform.fetch(GEOGRAPHY, sandbox.url)
-    assert {batch["status"] for batch in answer.batches} == {"admitted"}, answer.message
+    for feed in SERVED:
+        if feed.partner is None or not (partner := feed.partner(sandbox)).others:
+            continue
+        partner.serves(feed.earlier(feed)[0].content, vintage=partner.others_vintage)
+        answer = platform.fetch(feed, sandbox.url)
+        assert {batch["status"] for batch in answer.batches} == {"admitted"}, answer.message
     sandbox.clear_faults()
     sandbox.clear_requests()
     with ledger().cursor() as cursor:

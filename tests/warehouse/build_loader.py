@@ -20,6 +20,7 @@ from vru.parsing import read
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.loader import copy_frames
 
+from tests.contents import content_of
 from tests.real_data import REAL
 
 TODAY = date(2024, 3, 1)
@@ -89,30 +90,24 @@ def load(
     connection = raw_connection("loader")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "insert into ops.landed_file (sha256, size_bytes) values (%s, %s) on conflict do nothing",
-                (sha256, len(content)),
-            )
             chunks = list(reading)
             resource = resource or reading.resource.name
             partition = partition or reading.partition or ""
             period_start, period_end = period_start or reading.period_start, period_end or reading.period_end
-            key = f"{partition}|{period_start or ''}"
+            content_id = content_of(cursor, feed, resource, sha256, partition, period_start, period_end)
             cursor.execute(
-                "insert into ops.batch (feed, resource, partition, period_start, period_end, sha256, contract_version, "
-                "status, file_name, audited_at, admitted_at, rows_parsed, rows_admitted, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, 1, 'admitted', %s, now(), now(), %s, %s, %s) returning batch_id",
-                (feed, resource, partition, period_start, period_end, sha256, file_name, reading.rows_parsed,
-                 reading.rows_parsed, key),
+                "insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256, "
+                "contract_version, status, file_name, audited_at, admitted_at, rows_parsed, rows_admitted) "
+                "values (%s, %s, %s, %s, %s, %s, %s, 1, 'admitted', %s, now(), now(), %s, %s) returning batch_id",
+                (content_id, feed, resource, partition, period_start, period_end, sha256, file_name,
+                 reading.rows_parsed, reading.rows_parsed),
             )  # fmt: skip
             (batch_id,) = _row(cursor.fetchone())
             cursor.execute(
-                "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
-                "vintage_source, source_url, file_name, size_bytes, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, %s, 'manifest', 'test', %s, %s, %s)",
-                (feed, resource, partition, period_start, period_end, sha256, _noon(vintage_at), file_name,
-                 len(content), key),
-            )  # fmt: skip
+                "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+                "values (%s, %s, 'manifest', 'test', %s, %s)",
+                (content_id, _noon(vintage_at), file_name, len(content)),
+            )
             copy_frames(connection, contract.raw_table(resource), int(batch_id), (chunk.frame for chunk in chunks))
         return int(batch_id)
     finally:

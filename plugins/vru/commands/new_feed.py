@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vru.contracts.base import SLUG
+
+if TYPE_CHECKING:
+    from vru.contracts import Contract
 
 CONTRACT = """\
 feed: {slug}
@@ -49,6 +52,15 @@ resources:
         formats: ["%Y-%m"]
         nullable: false
         mandatory: true
+      - name: borough_name
+        description: Borough that the row belongs to, under its ONS name.
+        aliases: [Borough]
+        nullable: false
+        mandatory: true
+        values_from: borough
+      - name: kind
+        description: What is counted, in the partner's words.
+        aliases: [Kind]
       - name: value_count
         description: What is counted, and in which unit.
         type: integer
@@ -62,7 +74,7 @@ SUITE = """\
 feed: {slug}
 resources:
   {resource}:
-    cells: [month]
+    cells: [month, borough_name, kind]
     cell_value: value_count
     checks:
       - id: manifest_rows_agree
@@ -79,15 +91,81 @@ resources:
         kwargs: {{max_value: "{{today}}"}}
         severity: critical
         reason: A month that has not begun cannot have been counted. Please correct the month.
+      - id: month_not_before_series
+        type: expect_column_values_to_be_between
+        column: month
+        kwargs: {{min_value: "2000-01-01"}}
+        severity: critical
+        reason: The month is before the first one that the agreement with you covers. Please correct the month.
       - id: value_is_a_count
         type: expect_column_values_to_be_between
         column: value_count
         kwargs: {{min_value: 0}}
         severity: critical
         reason: A count is never negative. Please send the correction as the corrected total.
+      - id: no_month_lost
+        type: between_vintages.no_unit_missing
+        severity: critical
+        reason: A month that an earlier file covers is not in this one. Please send all months again.
+      - id: borough_vanished
+        type: between_vintages.no_value_vanished
+        column: borough_name
+        kwargs: {{min_rows: 20}}
+        severity: critical
+        reason: A borough with twenty rows or more in the earlier file has none in this one. Was it left out?
+      - id: volume_against_earlier_file
+        type: between_vintages.volume
+        severity: critical
+        reason: >-
+          The number of rows fell by 60 % or more, or rose by 300 % or more, against an earlier file. Please check what
+          was exported before this file replaces it.
 """
 
-FIXTURE = "Month,Count\n2024-01,12\n2024-02,9\n"
+WALK = """\
+# What is done to the sound file so that one check alone fails.
+feed: {slug}
+resources:
+  {resource}:
+    file: sample.csv
+    vintage: 2022-02-15
+    stands:
+      - {{vintage: 2022-01-20}}
+    checks:
+      manifest_rows_agree: {{announced: 201}}
+      file_is_whole: {{is_cut: true}}
+      month_not_in_future:
+        - {{records: 5, copies: 1, set: {{Month: 2022-03}}}}
+      month_not_before_series:
+        - {{records: 5, copies: 1, set: {{Month: 1999-12}}}}
+      value_is_a_count:
+        - {{records: 5, copies: 1, set: {{Count: "-1"}}}}
+      no_month_lost:
+        - {{where: {{Month: 2021-12}}, drop: true}}
+      borough_vanished:
+        - {{where: {{Borough: Camden}}, set: {{Borough: Barnet}}}}
+      volume_against_earlier_file:
+        - {{copies: 3}}
+    in_any_order:
+      - {{vintage: 2022-01-20, fails: []}}
+      - vintage: 2022-02-15
+        fails: [no_month_lost, borough_vanished]
+        changes:
+          - {{where: {{Month: 2021-12}}, drop: true}}
+          - {{where: {{Borough: Camden}}, set: {{Borough: Barnet}}}}
+      - vintage: 2022-03-15
+        fails: [volume_against_earlier_file]
+        changes:
+          - {{copies: 4}}
+"""
+
+BOROUGHS = ("Barnet", "Camden", "Hackney", "Lambeth", "Newham", "Southwark")
+KINDS = ("Visit in person", "Call by telephone")
+FIXTURE = "Month,Borough,Kind,Count\n" + "".join(
+    f"{2019 + place // 12}-{place % 12 + 1:02d},{BOROUGHS[number % 6]},{KINDS[number % 7 % 2]},{10 + number * 7 % 90}\n"
+    for number in range(200)
+    for place in [number * 36 // 200]
+)
+"""Three whole years; 200 rows, so that the table of bad inputs takes it as it is."""
 
 
 def register(app: typer.Typer) -> None:
@@ -98,7 +176,7 @@ def register(app: typer.Typer) -> None:
 def new_feed(
     slug: Annotated[str, typer.Argument(help="Name of the feed in snake_case, for example nhs_istv.")],
 ) -> None:
-    """Write contract, suite, staging model with its source, and fixture of a new feed; fill in what they ask for."""
+    """Write contract, suite, staging model, sources, fixture and faults of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
     from vru.settings import settings
     from vru.transform.scaffold import sources_yaml, staging_sql
@@ -116,8 +194,10 @@ def new_feed(
     suite_file = now.expectations_dir / "raw" / f"{slug}.yml"
     staging = now.dbt_dir / "models" / "staging"
     model_file, sources_file = staging / f"stg_{slug}.sql", staging / f"{slug}.yml"
-    fixture_file = now.checkout / "tests" / "fixtures" / slug / "sample.csv"
-    files = (contract_file, suite_file, model_file, sources_file, fixture_file)
+    tests = now.checkout / "tests"
+    fixture_file = tests / "fixtures" / slug / "sample.csv"
+    walk_file = tests / "unit" / "quality" / "walk" / f"{slug}.yml"
+    files = (contract_file, suite_file, model_file, sources_file, fixture_file, walk_file)
     standing = [path for path in files if path.exists()]
     if standing:
         raise ValueError(f"{standing[0].relative_to(now.checkout)} is there already; nothing was written")
@@ -127,9 +207,17 @@ def new_feed(
     _write(model_file, staging_sql(contract, contract.resources[0]))
     _write(sources_file, sources_yaml(contract))
     _write(fixture_file, FIXTURE)
+    _write(walk_file, WALK.format(**words))
+    _note_version(tests / "contract" / "contract_versions.yml", contract)
     for path in files:
         typer.echo(path.relative_to(now.checkout))
-    typer.echo("next: fill in the contract and the suite, note its version in tests/contract, then: make test")
+    typer.echo("next: fill in the contract and the suite, note its fingerprint in tests/contract, then: make test")
+
+
+def _note_version(path: Path, contract: Contract) -> None:
+    """Note how the first version reads, beside those of the other feeds."""
+    known = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _write(path, f"{known}{contract.feed}:\n  {contract.contract_version}: {contract.fingerprint}\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -26,15 +26,13 @@ def next_month(
     from vru import clock, sandbox
     from vru.profile import bind
     from vru.settings import settings
-    from vru.warehouse.engine import server
     from vru.warehouse.migrate import migrate
 
+    migrate()
     _only_sandbox(bind(None))
     today = sandbox.advance(settings().ensure_home() / "sandbox", is_silent=silent)
     typer.echo(f"today is {today.isoformat()} (synthetic){'; nobody has delivered' if silent else ''}")
-    if server().status().is_created:
-        migrate()
-        clock.note("sandbox")
+    clock.note("sandbox")
 
 
 def serve(port: Annotated[int, typer.Option(help="Loopback port; 0 picks a free one.")] = 8900) -> None:

@@ -170,13 +170,12 @@ def _evidence(
         """
         select distinct on (b.batch_id)
             b.batch_id, b.feed, b.resource, b.sha256, b.file_name, d.source_url, d.vintage_at,
-            f.licence, f.homepage, f.personal_data, l.container_sha256, l.member_name
+            f.licence, f.homepage, f.personal_data, c.container_sha256, c.member_name
         from unnest(%s::bigint[], %s::timestamptz[]) as i (batch_id, vintage_at)
         join ops.batch b on b.batch_id = i.batch_id
         join ops.feed f on f.feed = b.feed
-        join ops.landed_file l on l.sha256 = b.sha256
-        join ops.delivery d
-          on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+        join ops.content c on c.content_id = b.content_id
+        join ops.delivery d on d.content_id = b.content_id
         where d.vintage_at <= i.vintage_at
         order by b.batch_id, d.vintage_at desc, d.delivery_id desc
         """,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vru import files
 from vru.disclosure.readers import publisher
 from vru.reporting import ledger, registry
 from vru.reporting.model import Asked
-from vru.settings import private_dir, settings
+from vru.settings import settings
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 
 def write_report(
@@ -22,8 +27,8 @@ def write_report(
     admitted_at: datetime | None = None,
     are_marts_old: bool = False,
     out_dir: Path | None = None,
-) -> Path:
-    """Write `<kind>-YYYY-MM.html` into `out_dir` (default: where reports are kept), note it, and return its path.
+) -> Path | UPath:
+    """Write `<kind>-YYYY-MM.html` into `out_dir` (default: the place of VRU_REPORTS_URL), note it, and return its path.
 
     `month` is any day of the month reported on, by default the one before `today`; `schema` holds the marts of
     (K, W). In profile `sandbox` everything is labelled as synthetic. The same input gives the same bytes, and the same
@@ -42,15 +47,7 @@ def write_report(
     with publisher(f"report {kind}") as connection:
         content = report.read(connection, asked)
         page = report.render(content, asked).encode()
-        path = (out_dir or private_dir(settings().reports_dir)) / f"{kind}-{asked.month:%Y-%m}.html"
-        _put(path, page)
+        path = (out_dir or settings().reports_dir) / f"{kind}-{asked.month:%Y-%m}.html"
+        files.write(path, page)
         ledger.note(connection, kind, asked, path.name, page, report.summarise(content, asked))
     return path
-
-
-def _put(path: Path, page: bytes) -> None:
-    """The file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(page)
-    unfinished.replace(path)

@@ -67,9 +67,9 @@ def copy_chunks(connection: Connection, table: str, batch_id: int, chunks: Itera
 
 def copy_rejects(connection: Connection, batch_id: int, rejects: Iterable[Reject]) -> int:
     """Append rejects to `quarantine.row`, stage 'parse'; the number. A NUL, which jsonb has not, becomes U+2400."""
-    columns = ["batch_id", "line_number", "column_name", "check_id", "stage", "reason", "record"]
+    columns = ["batch_id", "line_number", "part", "column_name", "check_id", "stage", "reason", "record"]
     rows = (
-        (batch_id, r.line_number, r.column, r.code, "parse", r.reason, json.dumps(r.record, ensure_ascii=False))
+        (batch_id, r.line_number, r.part, r.column, r.code, "parse", r.reason, json.dumps(r.record, ensure_ascii=False))
         for r in rejects
     )
     return _copy_rows(connection, "row", columns, rows)
@@ -77,8 +77,8 @@ def copy_rejects(connection: Connection, batch_id: int, rejects: Iterable[Reject
 
 def copy_nulled(connection: Connection, batch_id: int, nulled: Iterable[NulledCell]) -> int:
     """Append nulled cells to `quarantine.cell`; the number of them."""
-    columns = ["batch_id", "line_number", "column_name", "check_id", "reason", "received_value"]
-    rows = ((batch_id, n.line_number, n.column, n.code, n.reason, n.received) for n in nulled)
+    columns = ["batch_id", "line_number", "part", "column_name", "check_id", "reason", "received_value"]
+    rows = ((batch_id, n.line_number, n.part, n.column, n.code, n.reason, n.received) for n in nulled)
     return _copy_rows(connection, "cell", columns, rows)
 
 

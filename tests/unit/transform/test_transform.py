@@ -53,7 +53,13 @@ def test_the_fingerprint_follows_what_makes_the_marts(tmp_path: Path) -> None:
     migrations = "plugins/vru/warehouse/migrations"
     for name in ("dbt_project", "feeds", migrations):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
-    copy = Settings(home=tmp_path, checkout=tmp_path)
+
+    class Copy(Settings):
+        @property
+        def checkout(self) -> Path:
+            return tmp_path
+
+    copy = Copy(home=tmp_path)
     seen = {fingerprint(copy)}
     assert seen == {fingerprint()}, "where a checkout lies makes no difference"
     (tmp_path / "dbt_project" / "target").mkdir()

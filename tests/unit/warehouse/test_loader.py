@@ -17,6 +17,7 @@ from vru.parsing import NulledCell, Reject, Unreadable, read
 from vru.warehouse.loader import copy_chunks, copy_frames, copy_nulled, copy_rejects
 from vru.warehouse.raw_tables import RawTableError, raw_columns, sync_raw_tables
 
+from tests.contents import content_of
 from tests.unit.parsing.conftest import contract
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ def connection(migrated: Server) -> Iterator[Connection]:
         cursor.execute(
             "insert into ops.feed values ('test_feed', '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)"
         )
-        cursor.execute("insert into ops.landed_file (sha256, size_bytes) values (repeat('0', 64), 1)")
+        content_id = content_of(cursor, "test_feed", "rows", "0" * 64)
         cursor.execute(
-            "insert into ops.batch (batch_id, feed, resource, sha256, contract_version, status, file_name) "
-            "overriding system value values (1, 'test_feed', 'rows', repeat('0', 64), 1, 'parsed', 'f')"
+            "insert into ops.batch (batch_id, content_id, feed, resource, sha256, contract_version, status, file_name) "
+            "overriding system value values (1, %s, 'test_feed', 'rows', repeat('0', 64), 1, 'parsed', 'f')",
+            (content_id,),
         )
     yield connection
     connection.rollback()

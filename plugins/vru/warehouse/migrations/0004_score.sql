@@ -77,19 +77,17 @@ language sql stable as $$
         order by s.batch_id, s.since desc, s.batch_status_id desc
     ),
     content as materialized (
-        select distinct on (b.feed, b.resource, b.content_key, b.sha256)
-            b.feed, b.resource, b.content_key, b.sha256, s.status, s.reason, b.batch_id
+        select distinct on (b.content_id) b.content_id, s.status, s.reason, b.batch_id
         from ops.batch b
         join status_then s on s.batch_id = b.batch_id
-        order by b.feed, b.resource, b.content_key, b.sha256, (s.status = 'admitted') desc, b.contract_version desc
+        order by b.content_id, (s.status = 'admitted') desc, b.contract_version desc
     )
     select
         d.feed, d.resource, d.partition, d.period_start, d.period_end, d.vintage_at,
         coalesce(a.asked_on, (d.vintage_at at time zone 'Europe/London')::date),
         d.source_url, d.file_name, c.status, c.reason, c.batch_id
-    from ops.delivery d
-    join content c
-      on c.feed = d.feed and c.resource = d.resource and c.content_key = d.content_key and c.sha256 = d.sha256
+    from ops.stated d
+    join content c on c.content_id = d.content_id
     left join lateral (
         select t.asked_on from ops.attempt t
         where d.vintage_source = 'received' and t.feed = d.feed and t.started_at <= d.received_at

@@ -28,8 +28,7 @@ grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
 grant execute on function ops.settled_now to loader, transformer;
-grant execute on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
 grant execute on function
     ops.t_99, ops.units, ops.weighted, ops.stated_at, ops.quality_score, ops.unanswered, ops.owed
@@ -46,15 +45,15 @@ create view ops.v_feed_status as
     select s.* from ops.feed_status(null, null, ops.today()) s order by s.severity, s.title;
 create view ops.v_batch as
     select
-        batch_id, feed, resource, partition, period_start, period_end, status, reason, file_name, sha256,
+        batch_id, content_id, feed, resource, partition, period_start, period_end, status, reason, file_name, sha256,
         contract_version, parsed_at, admitted_at, withdrawn_at, rows_parsed, rows_admitted, rows_quarantined
     from ops.batch;
 create view ops.v_batch_status as select batch_id, status, reason, since from ops.batch_status;
 create view ops.v_delivery as
     select
-        delivery_id, feed, resource, partition, period_start, period_end, sha256, vintage_at, vintage_source,
+        delivery_id, content_id, feed, resource, partition, period_start, period_end, sha256, vintage_at, vintage_source,
         received_at, source_url, file_name, size_bytes
-    from ops.delivery;
+    from ops.stated;
 create view ops.v_attempt as
     select attempt_id, feed, resource, partition, asked_on, started_at, finished_at, outcome, size_bytes, reason from ops.attempt;
 create view ops.v_check_result as
@@ -65,7 +64,7 @@ create view ops.v_check_result as
 create view ops.v_withheld_column as
     select batch_id, column_name, check_id, reason, withheld_at, lifted_at from ops.withheld_column;
 create view ops.v_quarantine as
-    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.column_name, q.check_id, q.reason
+    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.part, q.column_name, q.check_id, q.reason
     from quarantine.row q join ops.batch b using (batch_id);
 create view ops.v_build as
     select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
