@@ -109,9 +109,10 @@ def fetch(
         )  # fmt: skip
         for answer in asked:
             with connection:
-                _note(connection, contract, store, answer, done)
+                _note(connection, contract, store, answer, done, clock.asked_on(source.profile))
     finally:
         connection.close()
+    clock.note(source.profile)
     return done
 
 
@@ -264,7 +265,9 @@ class _History:
                 locks.let_go(cursor, locks.ADDRESS, address)
 
 
-def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
+def _note(
+    connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched, asked_on: date
+) -> None:
     """Write one attempt with its deliveries, and what they change about audits of before, in one transaction."""
     from vru import quality
 
@@ -286,7 +289,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     ledger.record_attempt(
         connection, feed,
         resource=answer.resource, partition=answer.partition, period_start=answer.period_start,
-        source_url=answer.source_url, started_at=answer.started_at, finished_at=answer.finished_at, outcome=outcome,
+        source_url=answer.source_url, asked_on=asked_on, started_at=answer.started_at, finished_at=answer.finished_at,
+        outcome=outcome,
         sha256=answer.sha256, size_bytes=answer.size_bytes, etag=answer.etag, last_modified=answer.last_modified,
         reason=answer.reason,
     )  # fmt: skip
