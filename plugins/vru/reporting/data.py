@@ -63,7 +63,8 @@ def read_content(
             ("homicide_borough_total", "area_code"),
             ("homicide_london_verdict", "area_code"),
             ("borough_boundary", "area_code"),
-            ("provenance", "table_name, release_vintage_at, release_sha256"),
+            ("provenance", "table_name, release_vintage_at, release_id"),
+            ("withheld_table", "table_name"),
         )
     }
     contents = rows(connection, _CONTENTS, at)
@@ -157,6 +158,8 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
     for feed in feeds:
         if feed.files["admitted"] and feed.score is None:
             found.append(f"{feed.title}: no quality score for this month or any before it.")
+    for row in published["withheld_table"]:
+        found.append(f"Table {row['table_name']}: withheld: {row['reason']}.")
     gaps: dict[str, list[date]] = {}
     for row in published["homicide_london_month"]:
         if row["value_count"] is None and not row["is_suppressed"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from vru.errors import ShortfallError
 from vru.settings import private_dir, settings
 
 KINDS = ("quality",)
@@ -23,7 +24,8 @@ def write_report(
     """Write a report into `out_dir` (default: the state folder's `reports`) and return its path.
 
     `month` is the month reported on, by default the one before `today`. With `known_at` or `admitted_at` the marts
-    as they stood then are built first. Raises ValueError for an unknown kind, BuildError and ReportError.
+    as they stood then are built first. Raises ValueError for an unknown kind, BuildError and ReportError; and, once the
+    report is written, ShortfallError where a published table is withheld because the marts contradict the publisher.
     """
     from vru import transform
     from vru.contracts import load_contracts
@@ -40,8 +42,8 @@ def write_report(
         if result is None:
             raise transform.BuildError("the past marts were not built; run `vru build` with the same instants")
         schema = result.schema
-    publish(landing=Landing(str(settings().landing_dir)), contracts=load_contracts(), schema=schema)
-    return write_quality_report(
+    done = publish(landing=Landing(str(settings().landing_dir)), contracts=load_contracts(), schema=schema)
+    path = write_quality_report(
         month=month,
         out_dir=out_dir or private_dir(settings().reports_dir),
         schema=schema,
@@ -50,3 +52,6 @@ def write_report(
         known_at=known_at,
         admitted_at=admitted_at,
     )
+    if done.fell_short:
+        raise ShortfallError("\n".join([*done.fell_short, f"the report says so: {path}"]))
+    return path

@@ -23,3 +23,6 @@ MAIL = 7_656_006
 
 HEADLESS = 7_656_007
 """Processes that run DAGs without a scheduler hold it shared; one that gets it alone knows that no other lives."""
+
+PUBLISH = 7_656_010
+"""One process at a time publishes: each must have seen what the one before released."""

@@ -5,5 +5,6 @@ select
     end_date::date as end_date,
     title::text as title,
     affects::text as affects,
-    is_real_change::boolean as is_real_change
+    is_real_change::boolean as is_real_change,
+    definition_ids::text[] as definition_ids
 from {{ ref('series_break') }}

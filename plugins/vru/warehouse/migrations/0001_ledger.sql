@@ -149,6 +149,8 @@ create table ops.batch (
     headers           text[] not null default '{}',
     warnings          text[] not null default '{}',
     content_key       text not null default '|',
+    -- its name outside ops where the feed is restricted: a hash or file name would tell of its rows
+    public_id         uuid not null default gen_random_uuid() unique,
     check ((status in ('admitted', 'withdrawn')) = (admitted_at is not null)),
     check ((status = 'withdrawn') = (withdrawn_at is not null)),
     unique (feed, resource, content_key, sha256, contract_version)
