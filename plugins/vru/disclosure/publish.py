@@ -1,6 +1,6 @@
 """Moves what passed disclosure control from the marts into `publish`, in one transaction, as role publisher.
 
-What may leave stands in `tables/*.yml`; nothing here knows a feed or a definition. Tables of the build in use stand
+What may leave stands in `tables/*.yml`; nothing here knows a feed or a definition. Tables of the build in use have
 their plain name; those of a past build (schema `asof_20210601`) carry its name behind two underscores, so that a past
 report never meets the present figures. The same input gives the same tables and adds nothing to the ledger.
 """

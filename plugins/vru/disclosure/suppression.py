@@ -4,12 +4,15 @@ The attacker knows all that was published, every known sum, the earlier releases
 tie-break. What keeps that knowledge harmless is that each step depends only on what the step before would have shown:
 
 0. Counts in the range of R1 are hidden, and cells that an earlier release hid and that changed by few records since.
-1. A table is *safe* if every hidden cell keeps enough possible values over all exact tables that this procedure would
-   have published in the same form. Tables whose hidden cells all are small lead there at once. Those in which some were
-   hidden second (each is then at least 8, and no larger than what stayed visible) count only if the procedure, run on
-   them, really arrives there: every step before it must have been unsafe.
-2. If it is not safe, the smallest visible cell that is connected with an unsafe one is hidden, as published; ties go to
-   the first in order. Then step 1 again. Where no more can be hidden, the tables that the cell belongs to are withheld.
+1. A table in which k cells were hidden second is *safe* if every hidden cell keeps enough possible values over exact
+   tables that lead to the same picture: those whose hidden cells all are small, if the picture is safe for k = 0;
+   else those in which k cells were hidden second. Each of these k is at least 8, and the procedure, run on such a
+   table, must really arrive here: every step before must have been unsafe. What is safe for fewer than k is safe.
+   Where several sums connect the cells, that search would cost too much: there a picture is also safe if every hidden
+   cell keeps enough values for an attacker who is told which cells were hidden second (each at least 8 to them, and no
+   larger than what stayed visible).
+2. If it is not safe, the smallest visible cell that shares a sum with an unsafe one is hidden, by its published value;
+   ties go to the first in order. Then step 1 again. Where no more can be hidden, the tables of the cells are withheld.
 """
 
 from __future__ import annotations
@@ -24,11 +27,10 @@ from vru.disclosure.policy import Policy
 
 ANY = Bounds(0, ENDLESS)
 
-SECONDS = 3
+SECONDS = 8
 """Cells of one connected part that may be hidden second before it is withheld: more are not worth their doubt."""
-WORLDS = 400
-WORLDS_BY_PROGRAMME = 60
-"""Profiles of hidden cells that are tried before a table counts as unsafe: with one known sum, and with several."""
+WORLDS = (0, 400, 400, 100, *[0] * (SECONDS - 3))
+"""Tables that are tried for k = 1, 2, 3 ... cells hidden second before a picture counts as unsafe."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,6 @@ class _Part:
     def __init__(self, figures: Sequence[Figure], numbers: Sequence[int], sums: Sequence[Sum], policy: Policy) -> None:
         self.policy = policy
         self.numbers = list(numbers)
-        self.sums = list(sums)
         self.windows = {i: figures[i].window for i in numbers}
         self.kept = frozenset(i for i in numbers if figures[i].is_kept_hidden and not figures[i].is_exempt)
         self.fixed = {i: int(f.count or 0) for i, f in enumerate(figures) if f.is_exempt or not f.count}
@@ -133,68 +134,72 @@ class _Part:
             for i in numbers
             if i not in self.fixed
         }  # fmt: skip
+        self.sums = _merged(sums, self.fixed)
+        self.is_simple = len(self.sums) <= 1
         self.size = len(figures)
-        self.known: dict[tuple[frozenset[int], tuple[tuple[int, int], ...]], frozenset[int]] = {}
+        self.known: dict[tuple[frozenset[int], tuple[tuple[int, int], ...], int], frozenset[int]] = {}
 
     def settle(self) -> set[int] | None:
         """The cells to hide; None where even that does not protect them."""
         shown = {i: value for i, value in self.first.items() if value is not None}
         hidden = frozenset(i for i, value in self.first.items() if value is None)
-        for _ in range(SECONDS + 1):
-            unsafe = self.unsafe(hidden, shown)
-            if not unsafe:
+        small = hidden
+        for seconds in range(len(WORLDS) if self.is_simple else len(self.numbers)):
+            if not self.unsafe(hidden, shown, seconds) or self.is_safe_if_told(small, hidden, shown):
                 return set(hidden)
-            choice = self.choice(unsafe, hidden, shown)
+            choice = self.choice(hidden, shown)
             if choice is None:
                 break
             hidden, shown = hidden | {choice}, {i: v for i, v in shown.items() if i != choice}
         return None
 
-    def choice(self, unsafe: frozenset[int], hidden: frozenset[int], shown: Mapping[int, int]) -> int | None:
+    def choice(self, hidden: frozenset[int], shown: Mapping[int, int]) -> int | None:
         """The smallest visible cell in a sum with an unsafe one; else the smallest of all; None where none is left."""
-        near = {i for known in self.sums if unsafe & self.chain(known, hidden) for i in known.parts if i in shown}
+        unsafe = self.unsafe(hidden, shown, 0)
+        near = {i for known in self.sums if unsafe & known.parts.keys() for i in known.parts if i in shown}
         candidates = [(shown[i], i) for i in (near or shown)]
         return min(candidates)[1] if candidates else None
 
-    @staticmethod
-    def chain(known: Sum, hidden: frozenset[int]) -> frozenset[int]:
-        """Hidden cells of a sum."""
-        return frozenset(known.parts) & hidden
-
-    def unsafe(self, hidden: frozenset[int], shown: Mapping[int, int]) -> frozenset[int]:
-        """Hidden cells with too few possible values, as far as is known after a bounded search."""
-        key = (hidden, tuple(sorted(shown.items())))
+    def unsafe(self, hidden: frozenset[int], shown: Mapping[int, int], seconds: int) -> frozenset[int]:
+        """Hidden cells with too few possible values where ``seconds`` of them were hidden second."""
+        key = (hidden, tuple(sorted(shown.items())), seconds)
         if key not in self.known:
-            self.known[key] = self._unsafe(hidden, shown)
+            self.known[key] = self._unsafe(hidden, shown, seconds)
         return self.known[key]
 
-    def _unsafe(self, hidden: frozenset[int], shown: Mapping[int, int]) -> frozenset[int]:
+    def _unsafe(self, hidden: frozenset[int], shown: Mapping[int, int], seconds: int) -> frozenset[int]:
+        if seconds and not self.unsafe(hidden, shown, seconds - 1):
+            return frozenset()
+        if seconds and (not self.is_simple or not WORLDS[seconds]):
+            return self.unsafe(hidden, shown, 0 if not self.is_simple else seconds - 1)
         enough = self.policy.minimum_possible_values
         small = Bounds(self.policy.redact_from, self.policy.redact_to)
         possible: dict[int, set[int]] = {i: set() for i in hidden}
-
-        def lacking() -> frozenset[int]:
-            return frozenset(i for i in hidden if len(possible[i]) < enough)
-
-        def add(second: Mapping[int, int]) -> None:
+        tried = islice(self.profiles(hidden, shown, seconds), WORLDS[seconds]) if seconds else iter([{}])
+        for second in tried:
+            if seconds and not self.arrives(hidden, shown, second):
+                continue
             worlds = {i: shown_bounds(second[i], self.policy) if i in second else small for i in hidden}
             for i, bounds in self.attack(worlds, shown, enough).items():
                 possible[i] |= set(range(bounds.low, min(bounds.high, bounds.low + 2 * enough) + 1))
+            if all(len(values) >= enough for values in possible.values()):
+                break
+        return frozenset(i for i in hidden if len(possible[i]) < enough)
 
-        add({})
-        if lacking():
-            limit = WORLDS if self.is_simple else WORLDS_BY_PROGRAMME
-            for second in islice(self.profiles(hidden, shown), limit):
-                if self.arrives(hidden, shown, second):
-                    add(second)
-                    if not lacking():
-                        break
-        return lacking()
-
-    @property
-    def is_simple(self) -> bool:
-        """One sum alone connects the cells: bounds cost no programme."""
-        return len(self.sums) <= 1
+    def is_safe_if_told(self, small: frozenset[int], hidden: frozenset[int], shown: Mapping[int, int]) -> bool:
+        """Whether even who is told which cells were hidden second cannot narrow a hidden one too far."""
+        if self.is_simple:
+            return False  # who knows the procedure may know more here: `unsafe` has tried that
+        of_range = Bounds(self.policy.redact_from, self.policy.redact_to)
+        near = {
+            i: min((v for known in self.sums if i in known.parts for j, v in shown.items() if j in known.parts),
+                   default=ENDLESS)
+            for i in hidden - small
+        }  # fmt: skip
+        half = (self.policy.round_to - 1) // 2
+        told = {i: of_range if i in small else Bounds(self.policy.redact_to + 1, near[i] + half) for i in hidden}
+        enough = self.policy.minimum_possible_values
+        return all(bounds.values >= enough for bounds in self.attack(told, shown, enough).values())
 
     def attack(self, worlds: Mapping[int, Bounds], shown: Mapping[int, int], enough: int) -> dict[int, Bounds]:
         """Bounds of the hidden cells in a world where each lies in its own range."""
@@ -207,31 +212,44 @@ class _Part:
                 reach[i] = shown_bounds(shown[i], self.policy).within(self.windows[i])
         return attack(reach, self.sums, worlds, enough=enough)
 
-    def profiles(self, hidden: frozenset[int], shown: Mapping[int, int]) -> Iterator[dict[int, int]]:
-        """Which hidden cells may have been hidden second, and as what they would have been shown; few cells first."""
-        smallest = min(((value, i) for i, value in shown.items()), default=(ENDLESS, -1))
+    def profiles(self, hidden: frozenset[int], shown: Mapping[int, int], seconds: int) -> Iterator[dict[int, int]]:
+        """Which hidden cells may have been hidden second, and as what they would have been shown."""
         may_be_second = sorted(hidden - self.kept)
-        worlds = {i: Bounds(self.policy.redact_from, ENDLESS) for i in hidden}
-        highest = self.attack(worlds, shown, ENDLESS) if may_be_second else {}
+        if len(may_be_second) < seconds:
+            return
+        highest = self.attack({i: Bounds(self.policy.redact_from, ENDLESS) for i in hidden}, shown, ENDLESS)
+        smallest = min(shown.values(), default=ENDLESS)
         base, least = self.policy.round_to, rules.round_count(self.policy.redact_to + 1, self.policy)
-        options = {}
-        for i in may_be_second:
-            top = min(highest[i].high + base, smallest[0] if self.is_simple else highest[i].high + base)
-            options[i] = range(least, min(top, least + 40 * base) + 1, base)
-        for size in range(1, min(SECONDS, len(may_be_second)) + 1):
-            for chosen in combinations(may_be_second, size):
-                for values in product(*(options[i] for i in chosen)):
-                    yield dict(zip(chosen, values, strict=True))
+        options = {
+            i: range(least, min(highest[i].high + base, smallest, least + 40 * base) + 1, base) for i in may_be_second
+        }
+        for chosen in combinations(may_be_second, seconds):
+            for values in product(*(options[i] for i in chosen)):
+                yield dict(zip(chosen, values, strict=True))
 
     def arrives(self, hidden: frozenset[int], shown: Mapping[int, int], second: Mapping[int, int]) -> bool:
         """Whether the procedure, run on a table with these second cells, comes to hide exactly ``hidden``."""
         now, visible = hidden - set(second), {**shown, **second}
         if not now:
             return False  # nothing small, nothing to hide
-        while now != hidden:
-            unsafe = self.unsafe(now, visible)
-            choice = self.choice(unsafe, now, visible) if unsafe else None
+        for seconds in range(len(second)):
+            choice = self.choice(now, visible) if self.unsafe(now, visible, seconds) else None
             if choice is None or choice not in second:
                 return False
             now, visible = now | {choice}, {i: v for i, v in visible.items() if i != choice}
         return True
+
+
+def _merged(sums: Sequence[Sum], fixed: Mapping[int, int]) -> list[Sum]:
+    """The sums without what is fixed; those of the same numbers as one."""
+    found: dict[tuple[tuple[int, int], ...], Sum] = {}
+    for known in sums:
+        done = sum(w * fixed[i] for i, w in known.parts.items() if i in fixed)
+        parts = {i: w for i, w in sorted(known.parts.items()) if i not in fixed}
+        low, high = known.low - done, known.high - done
+        if parts and next(iter(parts.values())) < 0:
+            parts, low, high = {i: -w for i, w in parts.items()}, -high, -low
+        key = tuple(parts.items())
+        was = found.get(key, Sum(parts, low, high))
+        found[key] = Sum(parts, max(low, was.low), min(high, was.high))
+    return [known for key, known in found.items() if key]

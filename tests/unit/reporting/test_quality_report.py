@@ -123,7 +123,7 @@ def test_a_mart_that_disagrees_with_the_publishers_file_is_withheld_and_said_to_
     ]
     assert query("select count(*) from publish.homicide_borough_period where is_exempt") == [(3,)]
     assert [line.partition(":")[0] for line in done.fell_short] == [
-        "publish.homicide_london_month", "publish.homicide_london_verdict", "publish.homicide_london_year",
+        "publish.homicide_london_month", "publish.homicide_london_year", "publish.homicide_london_verdict",
     ]  # fmt: skip
     text = words_of(write(tmp_path))
     assert "withheld: the marts and the publisher's own file" in text.replace("’", "'")
