@@ -42,11 +42,10 @@ def figures() -> list[Figure]:
 
 def _expectations(batch_id: int) -> list[Any]:
     from vru.quality.batch import load_batch
-    from vru.quality.expectations import expectation_of_batch
 
     with state.connected("loader") as connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
         batch = load_batch(cursor, batch_id, TODAY)
-        return [expectation_of_batch(check, batch) for check in batch.suite.checks]
+        return [check.expectation(batch.subject) for check in batch.suite.checks]
 
 
 def _gate(batch_id: int, checks: list[Any]) -> float:

@@ -93,7 +93,7 @@ def _run(home: Path, **more: str) -> None:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("VRU_", "AIRFLOW", "DBT_"))}
     done = subprocess.run(
         [str(VRU), "run"],
-        env={**inherited, "VRU_HOME": str(home), **more},
+        env={**inherited, "VRU_ENV_FILE": "", "VRU_HOME": str(home), **more},
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,7 @@ with batch as (select * from ops.batch where batch_id = %(batch_id)s),
 stated as (
     select d.manifest_rows, d.is_whole, b.rows_parsed, b.warnings
     from batch b
-    left join ops.delivery d using (feed, resource, content_key, sha256)
+    left join ops.delivery d using (content_id)
 ),
 street as (
     select

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import ready
 from tests.pages import NAMES, Open
 
 FAULTS = Path(__file__).with_name("faults")
+
+os.environ["VRU_ENV_FILE"] = ""  # what a developer's own .env says is not for tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from vru.warehouse.server.embedded import Server
     from xdist.remote import Producer
+
+
+pytest_plugins = ["tests.cost"]
 
 
 class CasesApart(LoadScopeScheduling):
@@ -31,6 +38,18 @@ class CasesApart(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
     """How `--dist loadscope` spreads the tests."""
     return CasesApart(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the folder of ready states, once, in the process that starts the others."""
+    if not hasattr(config, "workerinput"):
+        ready.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete it."""
+    if not hasattr(config, "workerinput"):
+        ready.end()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,10 +74,21 @@ def vru_home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(vru_home: Path) -> Iterator[Server]:
     """A running embedded server in ``vru_home`` with all roles; destroyed at the end of the module."""
+    yield from _running("cluster", ready.cluster, vru_home)
+
+
+@pytest.fixture(scope="module")
+def migrated_cluster(vru_home: Path) -> Iterator[Server]:
+    """The same with every table of the platform and of the contracts."""
+    yield from _running("migrated", ready.migrated, vru_home)
+
+
+def _running(name: str, make: Callable[[], None], home: Path) -> Iterator[Server]:
     from vru.warehouse.engine import dispose
     from vru.warehouse.server.embedded import Server
 
-    server = Server(vru_home).ensure()
+    ready.put(name, home, make)
+    server = Server(home).ensure()
     yield server
     dispose()
     server.destroy()

@@ -24,12 +24,13 @@ from vru.errors import ShortfallError, SourceError, printable
 from vru.landing import Landing
 from vru.parsing import HEAD_BYTES, Reading, Unreadable, choose_resource, read
 from vru.profile import Source
+from vru.received import Content, Received
 from vru.settings import settings
-from vru.transport import Asked, LastAnswer, Limits, Progress, Received, Shelved, has_only_the_present
+from vru.transport import Asked, LastAnswer, Limits, Progress, Shelved, has_only_the_present
 from vru.transport import fetch as ask
 from vru.warehouse import decisions, ledger, locks
 from vru.warehouse.engine import raw_connection
-from vru.warehouse.ledger import BatchState, Content, Statement
+from vru.warehouse.ledger import BatchState, Parsable
 from vru.warehouse.loader import copy_chunks
 
 
@@ -71,7 +72,7 @@ class Outcome:
 
 def landing() -> Landing:
     """The store of received bytes of this state folder."""
-    return Landing(str(settings().landing_dir))
+    return Landing(settings().landing_dir)
 
 
 def fetch(
@@ -271,8 +272,6 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     feed = contract.feed
     with connection.cursor() as cursor:
         _alone_until_commit(cursor, feed)
-    if answer.sha256 is not None and answer.size_bytes is not None:
-        ledger.record_landed(connection, answer.sha256, answer.size_bytes)
     outcome = answer.outcome
     noted = [_note_delivery(connection, contract, store, received) for received in answer.received]
     met = [delivery_id for delivery_id, _ in noted]
@@ -304,44 +303,28 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
 
 
 def _note_delivery(connection: Connection, contract: Contract, store: Landing, received: Received) -> tuple[int, bool]:
-    if received.container_sha256 is not None:
-        ledger.record_landed(
-            connection, received.sha256, received.size_bytes, received.container_sha256, received.member_name
-        )
-    else:
-        ledger.record_landed(connection, received.sha256, received.size_bytes)
     resource = received.resource or ("" if received.refusal else _resource_of(contract, store, received))
-    return ledger.record_delivery(
-        connection,
-        Statement(
-            feed=contract.feed, resource=resource, partition=received.partition, period_start=received.period_start,
-            period_end=received.period_end, sha256=received.sha256, size_bytes=received.size_bytes,
-            file_name=received.file_name, source_url=received.source_url, vintage_at=received.vintage_at,
-            vintage_source=received.vintage_source, manifest_line=received.manifest_line,
-            manifest_rows=received.manifest_rows, is_whole=received.is_whole, warning=received.warning,
-            refusal=received.refusal,
-        ),
-    )  # fmt: skip
+    return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource))
 
 
 def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
     """The resource that the header tells; '' where nothing tells it, which the parse then rejects."""
-    with _open(store, received.sha256, received.container_sha256, received.member_name) as stream:
+    with _open(store, received) as stream:
         try:
             return choose_resource(contract, stream.read(HEAD_BYTES), received.file_name).name
         except Unreadable:
             return ""
 
 
-def _parse_content(connection: Connection, contract: Contract, content: Content) -> int:
+def _parse_content(connection: Connection, contract: Contract, content: Parsable) -> int:
     """Parse one content into one batch: its rows and the status in one transaction; batch_id."""
-    with _open(landing(), content.sha256, content.container_sha256, content.member_name) as stream:
+    with _open(landing(), content) as stream:
         try:
             if content.refusal:
                 raise Unreadable(*content.refusal.split(": ", 1))
             if not content.resource:
                 content = _with_resource(connection, contract, content)
-                known = ledger.batch_of_content(connection, content, contract.contract_version)
+                known = ledger.batch_of_content(connection, content.content_id, contract.contract_version)
                 if known is not None:  # the same bytes came under a name that told their resource
                     return known
             reading = read(contract, content.resource, stream, file_name=content.file_name)
@@ -371,13 +354,13 @@ def _parse_content(connection: Connection, contract: Contract, content: Content)
     return batch_id
 
 
-def _with_resource(connection: Connection, contract: Contract, content: Content) -> Content:
+def _with_resource(connection: Connection, contract: Contract, content: Parsable) -> Parsable:
     """The content with the resource that its header tells, noted at once: it stands even if no row can be read."""
-    with _open(landing(), content.sha256, content.container_sha256, content.member_name) as head:
+    with _open(landing(), content) as head:
         resource = choose_resource(contract, head.read(HEAD_BYTES), content.file_name).name
     with connection:
-        ledger.name_resource(connection, content, resource)
-    return replace(content, resource=resource)
+        content_id = ledger.name_resource(connection, content, resource)
+    return replace(content, content_id=content_id, resource=resource)
 
 
 def _unfinished(reading: Reading) -> list[str]:
@@ -401,8 +384,12 @@ def _where(batch: BatchState) -> str:
 
 
 @contextmanager
-def _open(store: Landing, sha256: str, container: str | None, member: str | None) -> Iterator[BinaryIO]:
-    stream = store.open_member(container, member) if container and member else store.open(sha256)
+def _open(store: Landing, content: Content) -> Iterator[BinaryIO]:
+    stream = (
+        store.open_member(content.container_sha256, content.member_name)
+        if content.container_sha256 and content.member_name
+        else store.open(content.sha256)
+    )
     try:
         yield stream
     finally:

@@ -1,11 +1,11 @@
 """Where bytes come from: the sandbox, a folder of files, or the partners' public addresses.
 
-A state folder belongs to the profile of its first run, so that synthetic and real figures never meet in it.
+A state belongs to the profile of its first run, so that synthetic and real figures never meet in it. The profile lies
+in the database with the data, so that every machine that works on the state agrees.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import subprocess
@@ -17,16 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vru.settings import private_dir, settings
-from vru.warehouse.server.private_files import write_json
+from psycopg2.errors import UndefinedTable
 
-PROFILES = ("sandbox", "files", "live")
+from vru.settings import PROFILES, private_dir, settings
+from vru.warehouse.engine import raw_connection
+
 SANDBOX_URL = "VRU_SANDBOX_URL"
 STARTUP_SECONDS = 30
 
 
 class ProfileError(Exception):
-    """A profile that does not fit the state folder, or does not work. The message says what to do."""
+    """A profile that does not fit the state, or does not work. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -39,52 +40,45 @@ class Source:
 
 
 def current() -> str:
-    """The profile of this state folder: that of its first run, else of the environment, else the sandbox."""
-    return _bound().get("profile") or settings().profile or "sandbox"
+    """The profile of this state: that of its first run, else of the environment, else the sandbox."""
+    return (_bound() or (settings().profile or "sandbox", None))[0]
 
 
 def bind(profile: str | None, inbox: Path | None = None, *, has_file: bool = False) -> str:
-    """Settle the profile of this state folder, for ever; an inbox or a file means `files` in a fresh folder.
+    """Settle the profile of this state, for ever; an inbox or a file means `files` in a fresh one.
 
-    Raises ProfileError if the folder belongs to another one.
+    The database has been migrated. Raises ProfileError if the state belongs to another profile.
     """
+    check(profile, inbox)
+    wanted = profile or settings().profile
+    bound = _bound() or _first(wanted or ("files" if inbox or has_file else "sandbox"))
+    if wanted and wanted != bound[0]:
+        raise ProfileError(f"{_belongs(bound[0])}; {_another()} for '{wanted}'")
+    if inbox and bound[0] == "sandbox":
+        raise ProfileError(f"{_belongs(bound[0])}, which has no inbox; {_another()}")
+    keep = inbox or settings().inbox
+    if keep and str(keep.resolve()) != bound[1]:
+        _query("update ops.state set inbox = %s returning profile, inbox", str(keep.resolve()))
+    return bound[0]
+
+
+def check(profile: str | None, inbox: Path | None = None) -> None:
+    """Raise ProfileError if there is no such profile or folder, before anything is made."""
     if profile is not None and profile not in PROFILES:
         raise ProfileError(f"no profile '{profile}'; there are {', '.join(PROFILES)}")
-    bound = _bound()
-    wanted = profile or settings().profile
-    home = settings().home
-    if bound:
-        if wanted and wanted != bound["profile"]:
-            raise ProfileError(
-                f"{home} belongs to profile '{bound['profile']}'; give another folder with --home for '{wanted}'"
-            )
-        if inbox and bound["profile"] != "files":
-            raise ProfileError(
-                f"{home} belongs to profile '{bound['profile']}', which has no inbox; give another folder with --home"
-            )
-        chosen = bound["profile"]
-    else:
-        chosen = wanted or ("files" if inbox or has_file else "sandbox")
     if inbox and not inbox.is_dir():
         raise ProfileError(f"{inbox} is no folder; --inbox needs one with a sub-folder per feed")
-    known = Path(bound["inbox"]) if bound.get("inbox") else None
-    keep = inbox or settings().inbox or known
-    settings().ensure_home()
-    new = {"profile": chosen, **({"inbox": str(keep.resolve())} if keep else {})}
-    if new != bound:
-        write_json(settings().state_dir / "profile.json", new)
-    return chosen
 
 
 def source() -> Source:
     """Where bytes come from now. Raises ProfileError if the sandbox does not run."""
     profile = current()
     if profile == "sandbox":
-        url = os.environ.get(SANDBOX_URL)
+        url = settings().sandbox_url
         if not url:
             raise ProfileError("the sandbox server does not run; start it with: vru sandbox serve")
         return Source(profile, base_url=url)
-    inbox = _bound().get("inbox")
+    inbox = (_bound() or (profile, None))[1]
     return Source(profile, inbox=Path(inbox) if inbox else None)
 
 
@@ -94,7 +88,7 @@ def sandbox_running() -> Iterator[str | None]:
     if current() != "sandbox":
         yield None
         return
-    url = os.environ.get(SANDBOX_URL)
+    url = settings().sandbox_url
     if url and _answers(url):
         yield url
         return
@@ -132,9 +126,41 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _bound() -> dict[str, str]:
-    path = settings().state_dir / "profile.json"
-    if not path.exists():
-        return {}
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+def _bound() -> tuple[str, str | None] | None:
+    """Profile and inbox of the state; None where no run has bound it yet."""
+    return _query("select profile, inbox from ops.state")
+
+
+def _first(profile: str) -> tuple[str, str | None]:
+    """Bind the state, unless another process did at this moment; profile and inbox."""
+    found = _query(
+        "insert into ops.state (profile) values (%s) on conflict (is_only) do update set is_only = true "
+        "returning profile, inbox",
+        profile,
+    )
+    if found is None:
+        raise ProfileError("the database has no tables of the platform; make them with: vru build")
     return found
+
+
+def _query(query: str, *values: str) -> tuple[str, str | None] | None:
+    """One row of `ops.state`; None where there is none, or no such table yet."""
+    connection = raw_connection("loader", name="profile")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(query, values or None)
+            row = cursor.fetchone()
+    except UndefinedTable:
+        return None
+    finally:
+        connection.close()
+    return (row[0], row[1]) if row else None
+
+
+def _belongs(profile: str) -> str:
+    where = settings().home if settings().database_url is None else "the database of VRU_DATABASE_URL"
+    return f"{where} belongs to profile '{profile}'"
+
+
+def _another() -> str:
+    return "give another folder with --home" if settings().database_url is None else "give another VRU_DATABASE_URL"

@@ -1,44 +1,109 @@
-"""Where the platform's own folders are, and the few environment variables that move them.
+"""The platform's settings: read in this one place, from the environment and from a file `.env`.
 
-The installed package is always used from its checkout, so every path here is derived from this file's
-own location and never from the current folder.
+A setting is a variable `VRU_…`. The environment wins over the file, which is `.env` in the checkout unless VRU_ENV_FILE
+names another (or nothing). `.env.example` lists them all with their meaning; a test holds it to this module. Whatever
+else stands in the file (`AIRFLOW_…`, `AWS_…`) is put into the environment, where it does not stand there already.
 
-Environment
------------
-VRU_HOME
-    The state folder (default ``<checkout>/.vru``). Two state folders never meet.
-VRU_PROFILE
-    ``sandbox``, ``files`` or ``live``; unset means that the state folder decides.
-VRU_DATABASE_URL
-    Another PostgreSQL server, as the URL of a role that may create roles and databases there.
-VRU_INBOX
-    The folder in which the ``files`` profile finds deliveries.
-VRU_REPORT_TO
-    Who receives the reports by mail, parted by commas; unset means nobody.
-VRU_REPORT_APPROVED
-    The file of approved recipients (default ``<home>/approved_recipients.yml``); see ``vru.reporting.recipients``.
+The installed package is always used from its checkout, so every path of the code is derived from this file's own
+location and never from the current folder.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PREFIX = "VRU_"
+ENV_FILE = "VRU_ENV_FILE"
+
+Profile = Literal["sandbox", "files", "live"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+
+NOT_SETTINGS = ("VRU_DBT_", "VRU_BENCH_", "VRU_REAL_DATA")
+"""What else may begin so: what the platform hands to dbt, and what the bench and the tests are told."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class SettingsError(ValueError):
+    """A setting that does not exist or cannot be so. The message says what to write, and never what was written."""
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Make a path absolute without following links, so that it stays the one the user knows."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _address(text: str) -> str:
+    """An address as it stands; a folder as its absolute path."""
+    text = text.removeprefix("file://")
+    return text.rstrip("/") if _is_far(text) else str(_absolute(text))
+
+
+def _is_far(address: str) -> bool:
+    return "://" in address or "::" in address
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Settings(BaseSettings):
     """What the environment says now. Paths are absolute; only ``ensure_home`` touches the disk."""
 
-    home: Path
-    profile: str | None = None
-    database_url: str | None = None
-    inbox: Path | None = None
-    report_to: str = ""
-    approved_recipients: Path | None = None
-    checkout: Path = CHECKOUT
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Folder = Field(
+        CHECKOUT / ".vru",
+        description="The state folder: the embedded database, secrets, logs. Two state folders never meet.",
+    )
+    profile: Profile | None = Field(
+        None,
+        description="Where bytes come from: sandbox, files or live. A state keeps the profile of its first run; unset, "
+        "that is sandbox.",
+    )
+    inbox: Folder | None = Field(None, description="Where profile files finds deliveries, one sub-folder per feed.")
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description="Another PostgreSQL server than the embedded one: the URL of a role that may create roles and "
+        "databases there. Machines with the same URL share one state.",
+    )
+    landing_url: Address = Field(
+        default_factory=lambda found: str(found["home"] / "landing"),
+        description="Where received bytes are kept: a folder, or an address that fsspec knows (s3://bucket/landing). "
+        "Several machines need one that all of them reach.",
+    )
+    reports_url: Address = Field(
+        default_factory=lambda found: str(found["home"] / "reports"),
+        description="Where reports are written: a folder or an address, as for VRU_LANDING_URL.",
+    )
+    report_to: str = Field("", description="Who receives the reports by mail, parted by commas; unset means nobody.")
+    report_approved: Folder = Field(
+        default_factory=lambda found: found["home"] / "approved_recipients.yml",
+        description="The file of approved recipients: domains and addresses that reports may be mailed to.",
+    )
+    sandbox_url: str | None = Field(
+        None, description="Where the synthetic partners answer already; unset, they are started when needed."
+    )
+    debug: bool = Field(False, description="Show where in the code a command broke.")
+
+    @property
+    def checkout(self) -> Path:
+        """The checkout that this code lies in."""
+        return CHECKOUT
 
     @property
     def feeds_dir(self) -> Path:
@@ -61,24 +126,19 @@ class Settings:
         return self.checkout / "dags"
 
     @property
-    def landing_dir(self) -> Path:
+    def landing_dir(self) -> Path | UPath:
         """Every byte ever received."""
-        return self.home / "landing"
+        return place(self.landing_url)
 
     @property
-    def reports_dir(self) -> Path:
+    def reports_dir(self) -> Path | UPath:
         """Rendered reports."""
-        return self.home / "reports"
+        return place(self.reports_url)
 
     @property
     def logs_dir(self) -> Path:
         """Logs of tasks and commands."""
         return self.home / "logs"
-
-    @property
-    def state_dir(self) -> Path:
-        """Small files that one run leaves for the next (ports, profile, locks)."""
-        return self.home / "state"
 
     @property
     def run_dir(self) -> Path:
@@ -90,35 +150,63 @@ class Settings:
         """Generated passwords and keys, readable by the owner alone."""
         return self.home / "secrets"
 
-    @property
-    def approved_recipients_file(self) -> Path:
-        """Who may receive reports by mail."""
-        return self.approved_recipients or self.home / "approved_recipients.yml"
-
     def ensure_home(self) -> Path:
         """Create the state folder (mode 0700) if it is missing and return it."""
         return private_dir(self.home)
 
 
 def settings() -> Settings:
-    """Read the environment afresh (cheap), so that a changed variable is never missed."""
-    home = os.environ.get("VRU_HOME")
-    inbox = os.environ.get("VRU_INBOX")
-    approved = os.environ.get("VRU_REPORT_APPROVED")
-    return Settings(
-        home=_absolute(home) if home else CHECKOUT / ".vru",
-        profile=os.environ.get("VRU_PROFILE") or None,
-        database_url=os.environ.get("VRU_DATABASE_URL") or None,
-        inbox=_absolute(inbox) if inbox else None,
-        report_to=os.environ.get("VRU_REPORT_TO", ""),
-        approved_recipients=_absolute(approved) if approved else None,
-    )
+    """What the environment and the file say now, so that a changed variable is never missed. Raises SettingsError."""
+    found = tuple(item for item in os.environ.items() if item[0].upper().startswith(PREFIX))
+    file = env_file()
+    stamp = file.stat() if file is not None else None
+    # a path may be relative, or begin with ~
+    around = (os.environ.get("HOME"), os.getcwd())
+    return _read(found, file, (stamp.st_mtime_ns, stamp.st_size) if stamp else None, around)
 
 
-def use_home(path: str | os.PathLike[str]) -> Settings:
-    """Make ``path`` the state folder of this process and of every child that it starts."""
-    os.environ["VRU_HOME"] = str(_absolute(path))
-    return settings()
+def env_file() -> Path | None:
+    """The file of settings, if there is one."""
+    path = os.environ.get(ENV_FILE, str(CHECKOUT / ".env"))
+    return Path(path) if path and os.path.isfile(path) else None
+
+
+@lru_cache(maxsize=8)
+def _read(environment: tuple[tuple[str, str], ...], file: Path | None, *_: object) -> Settings:
+    _refuse_unknown((name for name, _value in environment), "the environment")
+    if file is not None:
+        found = dotenv_values(file)
+        _refuse_unknown(found, str(file))
+        for name, value in found.items():
+            if value and not name.startswith(PREFIX):
+                os.environ.setdefault(name, value)
+    try:
+        return Settings(_env_file=file)  # type: ignore[call-arg] # the base class takes it
+    except ValidationError as error:
+        wrong = [e for e in error.errors(include_input=False) if e["type"] != "default_factory_not_called"]
+        told = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in wrong)
+        raise SettingsError(told) from None
+
+
+def _refuse_unknown(names: Iterable[str], where: str) -> None:
+    """A mistyped name would silently change nothing. Raises SettingsError."""
+    known = {ENV_FILE, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    for name in names:
+        if name.upper().startswith(PREFIX) and name not in known and not name.startswith(NOT_SETTINGS):
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            raise SettingsError(
+                f"{where} sets {name}, which is no setting; "
+                + (f"{near[0]} may be meant" if near else "`.env.example` lists them all")
+            )
+
+
+def place(address: str) -> Path | UPath:
+    """A folder as its path; another address as a path of the same manners. Listings of it are never out of date."""
+    if not _is_far(address):
+        return Path(address)
+    from upath import UPath
+
+    return UPath(address, use_listings_cache=False)
 
 
 def private_dir(path: Path) -> Path:
@@ -136,8 +224,3 @@ def private_dir(path: Path) -> Path:
     if not path.is_dir():
         raise NotADirectoryError(f"{path} is a file, but a folder is needed there; move the file away")
     return path
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Make a path absolute without following links, so that it stays the one the user knows."""
-    return Path(os.path.abspath(os.path.expanduser(path)))

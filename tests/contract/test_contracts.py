@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from vru.contracts import ContractError, load_contract, load_contracts
+from vru.contracts.values import shared_values
 from vru.parsing import read
 from vru.settings import CHECKOUT
 
@@ -88,3 +90,21 @@ def test_a_mistake_is_told_with_file_key_and_mend(tmp_path: Path, change: tuple[
 def test_an_unknown_feed_is_told_with_the_known_ones() -> None:
     with pytest.raises(ContractError, match="police_uk_street"):
         load_contract("police_uk_stret")
+
+
+def test_names_of_boroughs_stand_once() -> None:
+    """In the list of areas. A sentence may name a borough or two; the sandbox is apart, so that it cannot agree by it."""
+    place = CHECKOUT / "dbt_project" / "seeds" / "london_area.csv"
+    names = sorted(name for name, code in shared_values("borough").codes.items() if code.startswith("E09"))
+    assert len(names) == 33
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for room in ("plugins", "feeds", "expectations", "dags", "dbt_project")
+        for path in sorted((CHECKOUT / room).rglob("*"))
+        if path.suffix in (".py", ".sql", ".yml", ".csv", ".json")
+        and "sandbox" not in path.parts and "target" not in path.parts and not path.name.endswith("_unit_tests.yml")
+    }  # fmt: skip
+    assert all(name in texts[place] for name in names)
+    for path, text in texts.items():
+        found = [name for name in names if re.search(rf"\b{name}\b", text, re.IGNORECASE)]
+        assert path == place or len(found) <= 2, f"{path.relative_to(CHECKOUT)} lists {found}"

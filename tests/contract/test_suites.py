@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from vru.contracts import load_contracts
-from vru.quality import suites
+import yaml
+from vru.contracts import Contract, load_contracts
+from vru.quality.checks import TYPES, Subject, document
+from vru.quality.scaffold import suite_yaml
 from vru.quality.suites import Check, SuiteError, load_feed_suite, load_mart_suites
 from vru.settings import settings
 
@@ -33,11 +35,7 @@ def test_every_feed_has_a_suite_and_every_suite_a_feed() -> None:
 def test_check_fits_its_contract(feed: str, resource: str, check: Check) -> None:
     shape = CONTRACTS[feed].resource(resource)
     names = {column.name for column in shape.columns}
-    if check.column is not None:
-        assert check.column in names
-    assert set(check.withheld_columns) <= {w.column for w in shape.withholdable}, "no model would leave it out"
-    if check.type == "expect_key_to_be_unique":
-        assert shape.row_identity == "key"
+    assert list(check.misfits(shape)) == []
     words = re.sub(r"'[^']*'|\{\w+\}|\bops\.\w+", " ", f"{check.where or ''}")
     used = {
         word
@@ -47,11 +45,15 @@ def test_check_fits_its_contract(feed: str, resource: str, check: Check) -> None
     assert used <= names, f"'where' names {sorted(used - names)}"
 
 
-@pytest.mark.parametrize("feed", CONTRACTS)
-def test_cells_are_columns(feed: str) -> None:
-    for name, suite in load_feed_suite(feed).resources.items():
-        names = {column.name for column in CONTRACTS[feed].resource(name).columns}
-        assert {*suite.cells, *([suite.cell_value] if suite.cell_value else [])} <= names
+def test_checks_of_marts_name_columns_that_the_models_contract() -> None:
+    models = {
+        model["name"]: {column["name"] for column in model["columns"]}
+        for path in (settings().dbt_dir / "models" / "marts").rglob("*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+    }
+    for mart, check in MART_CHECKS:
+        named = {getattr(check.kind, name) for name in check.kind.column_parameters()} - {None}
+        assert named <= models[mart], f"{mart}.{check.id}"
 
 
 @pytest.mark.parametrize("feed", CONTRACTS)
@@ -63,12 +65,9 @@ def test_what_holds_for_every_resource(feed: str) -> None:
             for check in load_feed_suite(feed).resources[resource.name].checks
             if check.severity == "critical"
         }
-        assert "delivery.manifest_rows" in types
-        assert any(form.kind != "csv" for form in resource.formats) or "delivery.final_newline" in types
+        usual = {entry["type"] for kind in TYPES.values() if kind.is_needed for entry in kind.usual(resource)}
+        assert usual - types == set()
         assert ("expect_key_to_be_unique" in types) == (resource.row_identity == "key")
-        assert ("between_vintages.no_unit_missing" in types) == (
-            resource.delivery == "snapshot" and resource.grain != "none"
-        )
 
 
 REASONS = [*((f"{f}.{r}.{c.id}", c.reason) for f, r, c in PLACES), *((f"{m}.{c.id}", c.reason) for m, c in MART_CHECKS)]
@@ -87,30 +86,48 @@ def test_reason_is_in_plain_words(place: str, reason: str) -> None:
 @pytest.mark.parametrize("level", ["raw", "marts"])
 def test_great_expectations_takes_every_check(level: str) -> None:
     from vru.quality import gate
-    from vru.quality.expectations import expectation
-    from vru.quality.predicates import Facts
-    from vru.quality.vintages import statement
 
     today = date(2024, 3, 1)
     if level == "marts":
-        facts = Facts(today=today, schema="marts_build", table="t")
-        built = [gate.build(expectation(check, facts, "critical")) for _, check in MART_CHECKS]
+        mart = Subject(today=today, schema="marts_build", table="t")
+        built = [gate.build(check.expectation(mart)) for _, check in MART_CHECKS]
         assert len(built) == len(MART_CHECKS) > 20
         return
     for feed, resource, check in PLACES:
         contract = CONTRACTS[feed]
         shape = contract.resource(resource)
-        facts = Facts(today=today, period_start=today, period_end=today, table=contract.raw_table(resource), batch_id=1)
-        if check.is_comparison:
-            assert statement(check, 1, contract, shape).startswith("select s.is_success")
-        else:
-            gate.build(expectation(check, facts, "critical", shape))
+        batch = Subject(
+            today=today, period_start=today, period_end=today, table=contract.raw_table(resource), batch_id=1,
+            resource=shape,
+        )  # fmt: skip
+        gate.build(check.expectation(batch), batch.batch_id)
 
 
+CONTRACT = Contract.model_validate(
+    {
+        "feed": "demo", "title": "Demo", "publisher": "A", "owner": "A team", "licence": "OGL v3.0",
+        "attribution": "A", "homepage": "https://example.org", "contract_version": 1, "schedule": "0 6 * * 1",
+        "cadence_days": 31, "due_lag_days": 31, "transport": {"kind": "inbox"},
+        "description": "A list of names, each with the month in which it was noted.",
+        "when_red": "Read the last line of the failed task.",
+        "resources": [
+            {
+                "name": "rows", "description": "One row is a name.", "formats": [{"kind": "csv"}],
+                "delivery": "snapshot", "grain": "month", "unit_column": "month",
+                "columns": [
+                    {"name": "name", "description": "The name as written."},
+                    {"name": "month", "description": "Month of the note.", "type": "month", "formats": ["%Y-%m"]},
+                    {"name": "note_count", "description": "How many notes.", "type": "integer"},
+                ],
+            }
+        ],
+    }
+)  # fmt: skip
 GOOD = """
 feed: demo
 resources:
   rows:
+    cells: [month]
     checks:
       - id: one
         type: expect_column_values_to_not_be_null
@@ -118,16 +135,20 @@ resources:
         severity: critical
         reason: A reason that a partner understands and can act on.
 """
+ONE = "type: expect_column_values_to_not_be_null\n        column: name\n        severity: critical"
+AT = "raw/demo.yml: key resources.rows.checks.one: "
+
+
+def entry(text: str, severity: str = "critical") -> tuple[str, str]:
+    """The one check of the suite replaced."""
+    return ONE, f"{text}\n        severity: {severity}"
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (("feed: demo", "feed: other"), "raw/demo.yml, key feed: must be 'demo', the name of the file"),
-        (
-            ("        column: name\n", ""),
-            "key resources.rows.checks.one: 'expect_column_values_to_not_be_null' needs a 'column'",
-        ),
+        (("        column: name\n", ""), AT + "'expect_column_values_to_not_be_null' needs a 'column'; add it"),
         (("severity: critical", "severity: fatal"), "key resources.rows.checks.one.severity"),
         (("        severity: critical\n", ""), "key resources.rows.checks.one.severity: Field required; add it"),
         (
@@ -138,18 +159,85 @@ resources:
             ("reason: A reason that a partner understands and can act on.", "reason: bad"),
             "checks.one.reason: String should have at least 40",
         ),
-        (("to_not_be_null", "to_be_nice"), "unknown type 'expect_column_values_to_be_nice'; use one of"),
         (
-            ("expect_column_values_to_not_be_null", "between_vintages.luck"),
-            "unknown comparison 'between_vintages.luck'; use one of",
+            ("to_not_be_null", "to_be_nice"),
+            AT + "unknown type 'expect_column_values_to_be_nice'; use one of between_periods.",
+        ),
+        (entry("type: between_vintages.luck"), AT + "unknown type 'between_vintages.luck'; use one of"),
+        (
+            entry("type: expect_no_rows_where\n        column: name\n        where: name = ''"),
+            AT + "'expect_no_rows_where' takes no 'column'; it takes where",
+        ),
+        (entry("type: expect_no_rows_where"), AT + "'expect_no_rows_where' needs a 'where'; add it"),
+        (
+            entry("type: between_vintages.volume\n        kwargs: {least: 3}"),
+            AT + "'between_vintages.volume' takes no 'least'; it takes min_pct, max_pct, min_rows, window",
         ),
         (
-            ("expect_column_values_to_not_be_null\n        column: name", "expect_no_rows_where"),
-            "'where' belongs to a type",
+            entry("type: between_vintages.volume\n        kwargs: {window: six}"),
+            AT + "'window': Input should be a valid integer",
         ),
+        (
+            entry("type: expect_column_values_to_match_regex\n        kwargs: {regex: a, column: name}"),
+            AT + "column stands beside 'type', not under 'kwargs'; move it",
+        ),
+        (
+            entry("type: expect_column_values_to_be_between\n        column: note_count"),
+            AT + "give 'min_value', 'max_value' or both",
+        ),
+        (
+            entry(
+                "type: expect_column_values_to_be_between\n        column: month\n        kwargs: {min_value: '2010-13'}"
+            ),
+            AT + "min_value must be a day such as '2010-12-01', or one of {today}",
+        ),
+        (
+            entry(
+                "type: expect_column_values_to_be_between\n        column: note_count\n        kwargs: {min_value: few}"
+            ),
+            AT + "min_value must be a number, as column 'note_count' is",
+        ),
+        (
+            entry("type: expect_column_values_to_match_regex\n        column: note_count\n        kwargs: {regex: a}"),
+            AT + "column 'note_count' is of type integer, and this check needs text",
+        ),
+        (
+            ("column: name", "column: nam"),
+            AT + "column 'nam' is no column of the resource; it has name, month, note_count",
+        ),
+        (
+            entry("type: expect_key_to_be_unique"),
+            AT + "the contract declares no key for this resource; declare 'row_identity: key'",
+        ),
+        (
+            entry("type: between_vintages.share_shift\n        column: name"),
+            AT + "the contract lists no column 'name' under 'withholdable'; declare it there",
+        ),
+        (
+            entry("type: between_vintages.no_value_vanished\n        column: name", "{withhold: [name]}"),
+            AT + "severity withholds 'name', which no model would leave out",
+        ),
+        (
+            ("severity: critical", "severity: {withhold: [name]}"),
+            AT + "'expect_column_values_to_not_be_null' has severity critical or warning; choose one",
+        ),
+        (entry("type: between_periods.volume"), AT + "deliveries of this resource are 'snapshot'"),
+        (entry("type: delivery.unmapped_cells"), AT + "no column of the contract says 'unmapped: null_cell'"),
+        (
+            entry(
+                "type: expect_code_to_be_that_of_name\n        column: name\n"
+                "        kwargs: {name: name, values: planets}"
+            ),
+            AT + "no file values/planets.yml; add it or correct the name",
+        ),
+        (("cells: [month]", "cells: [moth]"), "key resources.rows.cells: 'moth' is no column of feeds/demo.yml"),
+        (("  rows:", "  lines:"), "key resources.lines: feeds/demo.yml has no such resource; it has rows"),
         (("feed: demo", "feed: [demo"), "raw/demo.yml, line"),
+        (
+            ("feed: demo", "feed: 2010-13-01"),
+            "raw/demo.yml: a value cannot be read (month must be in 1..12); correct it",
+        ),
     ],
-    ids=["feed", "column", "severity", "no_severity", "extra", "short_reason", "type", "comparison", "where", "yaml"],
 )
 def test_mistake_is_named_with_file_key_and_mend(tmp_path: Path, change: tuple[str, str], said: str) -> None:
     folder = tmp_path / "raw"
@@ -157,14 +245,15 @@ def test_mistake_is_named_with_file_key_and_mend(tmp_path: Path, change: tuple[s
     assert change[0] in GOOD
     (folder / "demo.yml").write_text(GOOD.replace(*change), encoding="utf-8")
     with pytest.raises(SuiteError, match=re.escape(said)):
-        load_feed_suite("demo", folder)
+        load_feed_suite("demo", folder, CONTRACT)
 
 
 def test_good_suite_loads_and_a_missing_one_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "raw"
     folder.mkdir()
     (folder / "demo.yml").write_text(GOOD, encoding="utf-8")
-    assert [check.level for check in load_feed_suite("demo", folder).resources["rows"].checks] == ["row"]
+    (check,) = load_feed_suite("demo", folder, CONTRACT).resources["rows"].checks
+    assert check.kind.level == "row"
     with pytest.raises(SuiteError, match=re.escape("expectations/raw/absent.yml: missing; every feed needs a suite")):
         load_feed_suite("absent", folder)
 
@@ -175,8 +264,43 @@ def test_an_id_stands_for_one_check(tmp_path: Path) -> None:
     twice = GOOD + GOOD[GOOD.index("      - id: one") :]
     (folder / "demo.yml").write_text(twice, encoding="utf-8")
     with pytest.raises(SuiteError, match=r"check id \['one'\] is used twice"):
-        load_feed_suite("demo", folder)
+        load_feed_suite("demo", folder, CONTRACT)
 
 
-def test_every_type_is_of_one_level() -> None:
-    assert not suites.ROW_TYPES & suites.TABLE_TYPES
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("type: between_vintages.volume\n    severity: critical", "comparisons, keys and withheld columns"),
+        (
+            "type: expect_query_to_return_no_rows\n    query: select 1\n    severity: {withhold: [a]}",
+            "comparisons, keys and withheld columns",
+        ),
+        ("type: expect_query_to_return_no_rows\n    severity: critical", "needs a 'query'; add it"),
+    ],
+)
+def test_a_mart_has_neither_deliveries_nor_keys(tmp_path: Path, entry: str, said: str) -> None:
+    text = f"mart: m\nchecks:\n  - id: one\n    {entry}\n    reason: {'A reason that can be acted on. ' * 2}\n"
+    (tmp_path / "m.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(SuiteError, match=re.escape(said)):
+        load_mart_suites(tmp_path)
+
+
+def test_the_page_of_types_is_current() -> None:
+    page = (settings().checkout / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert page == document.markdown(), "run: python -m vru.quality.checks.document > docs/checks.md"
+    assert all(f"`{name}`" in page for name in TYPES)
+
+
+@pytest.mark.parametrize("feed", ["demo", *CONTRACTS])
+def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) -> None:
+    contract = {**CONTRACTS, "demo": CONTRACT}[feed]
+    (tmp_path / f"{feed}.yml").write_text(suite_yaml(contract), encoding="utf-8")
+    suite = load_feed_suite(feed, tmp_path, contract)
+    assert set(suite.resources) == {resource.name for resource in contract.resources}
+    if feed == "demo":
+        section = suite.resources["rows"]
+        assert (section.cells, section.cell_value) == (["month"], "note_count")
+        assert {check.id for check in section.checks} == {
+            "manifest_rows_agree", "file_is_whole", "no_month_lost", "month_not_in_future", "month_not_before_series",
+            "note_count_is_a_count", "volume_against_earlier_file",
+        }  # fmt: skip

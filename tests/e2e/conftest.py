@@ -38,7 +38,7 @@ class Home:
     def variables(self) -> dict[str, str]:
         """The environment of the command."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("VRU_", "AIRFLOW", "DBT_"))}
-        return {**inherited, "VRU_HOME": str(self.path), **self.environment}
+        return {**inherited, "VRU_ENV_FILE": "", "VRU_HOME": str(self.path), **self.environment}
 
     def sql(self, query: str, *values: Any, role: str = "loader") -> list[tuple[Any, ...]]:
         """Rows of a query by one of the platform's own roles."""

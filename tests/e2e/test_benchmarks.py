@@ -29,7 +29,7 @@ def small(name: str, folder: Path) -> list[dict[str, object]]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("VRU_", "AIRFLOW"))}
     done = subprocess.run(
         [sys.executable, "-c", SMALL, name],
-        env={**kept, "VRU_BENCH_DATA": str(folder)},
+        env={**kept, "VRU_ENV_FILE": "", "VRU_BENCH_DATA": str(folder)},
         cwd=WHOLE, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

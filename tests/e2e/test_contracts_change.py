@@ -74,7 +74,7 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
     said = vru("new-feed", "shelter_visits")
     for file in (
         "feeds/shelter_visits.yml", "expectations/raw/shelter_visits.yml", "tests/fixtures/shelter_visits/sample.csv",
-        "dbt_project/models/staging/stg_shelter_visits.sql", "dbt_project/models/staging/shelter_visits.yml",
+        "dbt_project/models/staging/shared/stg_shelter_visits.sql", "dbt_project/models/staging/shared/shelter_visits.yml",
     ):  # fmt: skip
         assert file in said
         assert (vru.folder / file).is_file()
@@ -151,4 +151,4 @@ def test_a_file_of_unknown_shape_finds_its_resource_once_the_contract_is_mended(
     assert "all are parsed under the present contract version" in vru("replay", feed)
     found = [(b["status"], b["resource"], b["contract_version"]) for b in json.loads(vru("batches", feed, "--json"))]
     assert found == [("rejected", "borough", 1), ("admitted", "borough", 2)]
-    assert vru.home.sql("select distinct resource from ops.delivery where feed = %s", feed) == [("borough",)]
+    assert vru.home.sql("select distinct resource from ops.stated where feed = %s", feed) == [("borough",)]

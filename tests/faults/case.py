@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Literal
 
-from tests.faults.feeds import FEEDS, RECORDS, Change, Feed
+from tests.faults.feed import RECORDS, Change, Feed
 
 Status = Literal["admitted", "held", "rejected", "refused", "failed"]
 """Of the file's batch; `refused` and `failed` are of the attempt, where no file came and no batch may be."""
@@ -168,7 +168,8 @@ class Case:
     """Where it is not the feed's own."""
     is_deep: bool = False
     """Too long for the share that `make test` runs."""
-    only: tuple[Feed, ...] = FEEDS
+    only: tuple[Feed, ...] | None = None
+    """None: every feed."""
 
     @property
     def name(self) -> str:

@@ -5,9 +5,11 @@ Positions count records from 0, lines from 1; a clean file has one record to a l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
-from tests.faults.feed import CANARY_RECORD, RECORDS, Change, Feed, records, written
+from tests.faults.derive import again
+from tests.faults.feed import CANARY_RECORD, RECORDS, Change, Feed, closed, opened, records, written
 
 BOM = b"\xef\xbb\xbf"
 Edit = Callable[[list[str], list[str]], None]
@@ -366,20 +368,10 @@ def wide(count: int) -> Change:
 
 def times(count: int) -> Change:
     """So many times as many records; of a list with a key each under a key of its own."""
+    return lambda feed, content: longer(feed, content, count * RECORDS)
 
-    def change(feed: Feed, content: bytes) -> bytes:
-        header, *rows = records(content)
-        if not feed.is_keyed:
-            return written([header, *rows * count])
-        copies = []
-        for block in range(1, count):
-            for number, row in enumerate(rows):
-                copy = list(row)
-                if feed.shape == "text" and "DATE_NAME" in header:
-                    copy[header.index("DATE_NAME")] = str(int(row[0]) + 600 + 6 * block)
-                else:
-                    copy[header.index(feed.key)] = f"E01{100_000 + RECORDS * block + number:06d}"
-                copies.append(copy)
-        return written([header, *rows, *copies])
 
-    return change
+def longer(feed: Feed, content: bytes, count: int) -> bytes:
+    """So many records: the same events again, or other things of the list."""
+    found = opened(feed.shape, content)
+    return closed(feed.shape, list(itertools.islice(again(feed.declared, found), count)))

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from vru.sandbox import SandboxServer, configure
 
-from tests.faults.feeds import GEOGRAPHY, SUBJECTS, RawRow
+from tests import ready
+from tests.faults.feeds import SERVED, SUBJECTS, RawRow
 from tests.faults.platform import Platform, environment, ledger, raw_tables
 
 
@@ -22,13 +23,12 @@ from tests.faults.platform import Platform, environment, ledger, raw_tables
 def fault_home() -> Iterator[Path]:
     """The state folder of this folder's tests, migrated; the environment names it only while one of them runs."""
     from vru.warehouse.engine import dispose
-    from vru.warehouse.migrate import migrate
     from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vf-"))
+    ready.put("migrated", home, ready.migrated)
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):
         server = Server(home).ensure()
-        migrate()
     yield home
     with environment({"VRU_HOME": str(home), "VRU_DATABASE_URL": None}):
         ledger().close()
@@ -73,11 +73,12 @@ def settle(platform: Platform, sandbox: SandboxServer) -> None:
             answer = platform.deliver(feed, delivery)
             assert answer.exit_code == 0, answer.message
             assert answer.batch["status"] == "admitted"
-    assert GEOGRAPHY.partner is not None
-    partner = GEOGRAPHY.partner(sandbox)
-    partner.serves(GEOGRAPHY.earlier(GEOGRAPHY)[0].content, vintage="2021-02-01")
-    answer = platform.fetch(GEOGRAPHY, sandbox.url)
-    assert {batch["status"] for batch in answer.batches} == {"admitted"}, answer.message
+    for feed in SERVED:
+        if feed.partner is None or not (partner := feed.partner(sandbox)).others:
+            continue
+        partner.serves(feed.earlier(feed)[0].content, vintage=partner.others_vintage)
+        answer = platform.fetch(feed, sandbox.url)
+        assert {batch["status"] for batch in answer.batches} == {"admitted"}, answer.message
     sandbox.clear_faults()
     sandbox.clear_requests()
     with ledger().cursor() as cursor:
@@ -93,8 +94,8 @@ def clean_rows() -> dict[str, list[RawRow]]:
 
 
 def without_lines(rows: list[RawRow]) -> list[RawRow]:
-    """The rows without their line numbers."""
-    return [{name: value for name, value in row.items() if name != "line_number"} for row in rows]
+    """The rows without their place in the file."""
+    return [{name: value for name, value in row.items() if name not in ("line_number", "part")} for row in rows]
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def without_required(feed: Feed, content: bytes) -> bytes:
 
 def one_property_less(feed: Feed, feature: Feature) -> None:
     """A property is missing."""
-    del feature["properties"][feed.note]
+    del feature["properties"][feed.filled]
 
 
 def bad_typed(feed: Feed, feature: Feature) -> None:
@@ -152,9 +152,15 @@ def in_two_pages(first: Change, second: Change) -> Change:
     return change
 
 
-def without_borough(feed: Feed, content: bytes) -> bytes:
+def without_optional(feed: Feed, content: bytes) -> bytes:
     """No feature has the property that the contract does not require."""
-    return in_feature(lambda feed, feature: feature["properties"].pop("LAD22CD"), 0, 1)(feed, content)
+    return in_feature(lambda feed, feature: feature["properties"].pop(optional(feed)), 0, 1)(feed, content)
+
+
+def optional(feed: Feed) -> str:
+    """A property that the contract does not require; empty where it requires all."""
+    names = (feed.header(column.name) for column in feed.declared.columns if not column.required)
+    return next((name for name in names if name), "")
 
 
 def reordered(order: Callable[[Feed, list[str]], list[str]]) -> Change:
@@ -184,19 +190,5 @@ def before_feature(record: int, text: bytes) -> Change:
         mark = b'{"type":"Feature",'
         parts = content.split(mark)
         return mark.join(parts[: record + 1]) + text + mark + mark.join(parts[record + 1 :])
-
-    return change
-
-
-def times(count: int) -> Change:
-    """So many times as many features, each under a code of its own."""
-
-    def change(feed: Feed, content: bytes) -> bytes:
-        found = features(content)
-        copies = (
-            {**feature, "properties": {**feature["properties"], feed.key: f"E01{100_000 + number:06d}"}}
-            for number, feature in enumerate(found * (count - 1))
-        )
-        return collection([*found, *copies])
 
     return change

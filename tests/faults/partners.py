@@ -1,10 +1,11 @@
-"""How the partner of each feed serves it on the sandbox server, with a file of ours in place of its own."""
+"""One partner per kind of transport, as the sandbox server has it, with a file of ours in place of its own."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import re
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
+from vru.contracts import Arcgis, Archive, Contract, Datastore, Inbox, Nomis, Pages, Resource
 from vru.sandbox import SandboxServer
 
-from tests.faults import clean
-from tests.faults.feed import RECORD_SEPARATOR
+from tests.faults.feed import RECORD_SEPARATOR, named
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Partner(ABC):
     """The last part of the address that is asked."""
     file_glob: str
     """The path of the file on the sandbox server."""
+    others: Mapping[str, bytes] = {}
+    """What the partner answers at addresses that are not under test."""
+    others_vintage = "2021-02-01"
 
     def __init__(self, server: SandboxServer, vintage: str) -> None:
         self.server = server
@@ -72,14 +76,13 @@ class Partner(ABC):
 
 
 class ArchivePartner(Partner):
-    """data.police.uk: the latest ZIP, at the store to which its archive redirects."""
+    """ZIP archives: the latest one, at the store to which the publisher's address redirects."""
 
-    url_name = "latest.zip"
-    file_glob = "/policeuk-data.s3.amazonaws.com/archive/latest.zip"
-
-    def __init__(self, server: SandboxServer, vintage: str, kind: str) -> None:
+    def __init__(self, server: SandboxServer, vintage: str, source: Archive, store: str, member: str) -> None:
         super().__init__(server, vintage)
-        self.member = f"2022-08/2022-08-metropolitan-{kind}.csv"
+        self.member = member
+        self.url_name = source.latest_url.rpartition("/")[2]
+        self.file_glob = f"/{store}/archive/{self.url_name}"
 
     def _serve(self, file: Served) -> bytes:
         body = file.wire(zipped(self.member, file.content))
@@ -89,21 +92,21 @@ class ArchivePartner(Partner):
 
 
 class CataloguePartner(Partner):
-    """The London Datastore: a catalogue with the MD5 of its one file, unless `is_sealed` is false."""
+    """A dataset of a catalogue, which states the MD5 of its one file, unless `is_sealed` is false."""
 
-    catalogue = "/data.london.gov.uk/api/dataset/2l1w8"
-
-    def __init__(self, server: SandboxServer, vintage: str) -> None:
+    def __init__(self, server: SandboxServer, vintage: str, source: Datastore) -> None:
         super().__init__(server, vintage)
+        self.catalogue = path_of(source.url)
         with urlopen(f"{server.url}{self.catalogue}") as answer:
             listed = json.load(answer)["resources"].values()
-        self._url = [item["url"] for item in listed if "Victims" in item["title"]][-1]
+        chosen = [item for item in listed if re.search(source.title_pattern, item["title"])][-1]
+        self._url, self._title = chosen["url"], chosen["title"]
         self.url_name = unquote(self._url.rpartition("/")[2])
-        self.file_glob = f"/{self._url.removeprefix('https://')}"
+        self.file_glob = path_of(self._url)
 
     def _serve(self, file: Served) -> bytes:
         stated = _moment(file.vintage or self.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        entry = {"title": "Homicide Victims (made for a test)", "url": self._url, "check_timestamp": stated}
+        entry = {"title": self._title, "url": self._url, "check_timestamp": stated}
         if file.is_sealed:
             entry["check_hash"] = hashlib.md5(file.content, usedforsecurity=False).hexdigest()
         self._replace(self.catalogue, json.dumps({"resources": {"x77ud": entry}}).encode(), "application/json", {})
@@ -112,50 +115,78 @@ class CataloguePartner(Partner):
         return body
 
 
-class NomisPartner(Partner):
-    """Nomis: one query, whose answer has no checksum; its Last-Modified dates it."""
+class PagedPartner(Partner):
+    """Queries to a paged API, whose answers have no checksum; Last-Modified dates them.
 
-    url_name = "NM_2002_1.data.csv"
-    file_glob = "/www.nomisweb.co.uk/api/v01/dataset/NM_2002_1.data.csv"
+    Ours is the query of one resource; the other queries answer the same every time.
+    """
 
-    def _serve(self, file: Served) -> bytes:
-        body = file.wire(file.content)
-        self._replace(
-            f"{self.file_glob}*", body, file.content_type or "text/csv", {**self._modified(file), **file.headers}
-        )
-        return body
+    content_type = "text/csv"
 
-
-SERVICES = "/services1.arcgis.com/ESMARspQHYMw9BZ9/arcgis/rest/services"
-
-
-class ArcgisPartner(Partner):
-    """Open Geography: five layers, of which ours is the boundaries of LSOAs; the others answer the same every time."""
-
-    url_name = "query"
-    file_glob = f"{SERVICES}/LSOA_2021_EW_BGC/FeatureServer/0/query"
-    others: Mapping[str, Callable[[], bytes]] = {
-        "Local_Authority_Districts_December_2022_UK_BGC_V2": clean.authorities,
-        "LSOA11_MSOA11_LAD11_RGN11_EW_LU": lambda: clean.lookup("11"),
-        "LSOA21_MSOA21_LAD22_EW_LU": lambda: clean.lookup("21"),
-    }
-    others_vintage = "2021-02-01"
+    def __init__(self, server: SandboxServer, vintage: str, query: Pages, others: Mapping[str, bytes]) -> None:
+        super().__init__(server, vintage)
+        self.file_glob = path_of(query.url)
+        self.url_name = self.file_glob.rpartition("/")[2]
+        self.others = others
 
     def serves_others(self) -> None:
-        """Answer for the layers that are not under test."""
+        """Answer the queries that are not under test."""
         stated = {"Last-Modified": format_datetime(_moment(self.others_vintage), usegmt=True)}
-        for layer, content in self.others.items():
-            self._replace(f"{SERVICES}/{layer}/FeatureServer/0/query*", content(), "application/geo+json", stated)
+        for path, content in self.others.items():
+            self._replace(f"{path}*", content, self.content_type, stated)
 
     def _serve(self, file: Served) -> bytes:
         body = file.wire(file.content)
         headers = {**self._modified(file), **file.headers}
-        self._replace(f"{self.file_glob}*", body, file.content_type or "application/geo+json", headers)
+        self._replace(f"{self.file_glob}*", body, file.content_type or self.content_type, headers)
         self.serves_others()
         return body
 
+
+class ArcgisPartner(PagedPartner):
+    """Layers of a feature service; the pages of an answer are kept as a sequence."""
+
+    content_type = "application/geo+json"
+
     def landed(self, content: bytes) -> bytes:
         return RECORD_SEPARATOR + content + b"\n"
+
+
+Made = Callable[[SandboxServer], Partner]
+
+
+def of(
+    contract: Contract, resource: Resource, file_name: str, vintage: str, other: Callable[[Pages], bytes]
+) -> Made | None:
+    """Who serves the file, by the kind of the contract's transport; None for a file that is put into a folder.
+
+    `other` makes the answer to a query that is not under test.
+    """
+    match contract.transport:
+        case Inbox():
+            return None
+        case Archive() as source:
+            period = named(resource, file_name)["period"]
+            return lambda server: ArchivePartner(
+                server, vintage, source, contract.allowed_hosts[-1], f"{period}/{file_name}"
+            )
+        case Datastore() as source:
+            return lambda server: CataloguePartner(server, vintage, source)
+        case Nomis() | Arcgis() as source:
+            query = next(query for query in reversed(source.queries) if query.resource == resource.name)
+            kind = ArcgisPartner if isinstance(source, Arcgis) else PagedPartner
+            rest = [each for each in source.queries if path_of(each.url) != path_of(query.url)]
+            # of two queries to one address the later one asks for more
+            others = {path_of(each.url): other(each) for each in rest}
+            return lambda server: kind(server, vintage, query, others)
+        case unknown:
+            raise AssertionError(f"no test partner for transport {unknown.kind}; write one beside these")
+
+
+def path_of(url: str) -> str:
+    """Where the sandbox serves an address, the host first."""
+    parts = urlsplit(url)
+    return f"/{parts.netloc}{parts.path}"
 
 
 def zipped(member: str, content: bytes, *, compression: int = zipfile.ZIP_DEFLATED, level: int = 6) -> bytes:

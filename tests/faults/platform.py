@@ -107,8 +107,8 @@ class Platform:
                 code = exit_code(error)
         printed = self.capsys.readouterr()
         batches, attempts, deliveries = (
-            query(f"select * from ops.{table} where {table}_id > %s order by 1", before[table])
-            for table in ("batch", "attempt", "delivery")
+            query(f"select * from ops.{view} where {table}_id > %s order by 1", before[table])
+            for table, view in (("batch", "batch"), ("attempt", "attempt"), ("delivery", "stated"))
         )
         # a feed of several resources is asked for each of them
         attempts = [row for row in attempts if (row["resource"] or feed.resource) == feed.resource]
@@ -128,13 +128,13 @@ class Platform:
     def raw_rows(self, feed: Feed, batch_id: int) -> list[RawRow]:
         """Raw rows of a batch in the order of the file."""
         table = load_contract(feed.name).raw_table(feed.resource)
-        found = query(f"select * from raw.{table} where batch_id = %s order by line_number", batch_id)
+        found = query(f"select * from raw.{table} where batch_id = %s order by line_number, part", batch_id)
         return [{name: value for name, value in row.items() if name != "batch_id"} for row in found]
 
     def landed(self, sha256: str) -> bytes:
         """Bytes in the landing store, out of their archive if they came in one."""
         store = pipeline.landing()
-        (row,) = query("select * from ops.landed_file where sha256 = %s", sha256)
+        row = query("select container_sha256, member_name from ops.content where sha256 = %s limit 1", sha256)[0]
         opened = (
             store.open_member(row["container_sha256"], row["member_name"])
             if row["container_sha256"]
@@ -149,7 +149,7 @@ class Platform:
 
     def mark(self) -> None:
         """What stands now is what later tests start from."""
-        self.marks = {table: _newest(table) for table in ("batch", "attempt", "delivery")}
+        self.marks = {table: _newest(table) for table in ("batch", "attempt", "delivery", "content")}
 
     def forget(self) -> None:
         """Take out whatever came since the mark."""
@@ -161,18 +161,8 @@ class Platform:
                     cursor.execute(f"delete from {table} where batch_id > %s", (self.marks["batch"],))
                 for table in ("delivery", "attempt"):
                     cursor.execute(f"delete from ops.{table} where {table}_id > %s", (self.marks[table],))
-                cursor.execute(
-                    "delete from ops.landed_file f where not exists ("
-                    "select 1 from ops.delivery d where d.sha256 = f.sha256) and not exists ("
-                    "select 1 from ops.batch b where b.sha256 = f.sha256) and container_sha256 is not null"
-                )
-                cursor.execute(
-                    "delete from ops.landed_file f where not exists ("
-                    "select 1 from ops.delivery d where d.sha256 = f.sha256) and not exists ("
-                    "select 1 from ops.batch b where b.sha256 = f.sha256) and not exists ("
-                    "select 1 from ops.landed_file m where m.container_sha256 = f.sha256)"
-                )
-                cursor.execute("select sha256 from ops.landed_file")
+                cursor.execute("delete from ops.content where content_id > %s", (self.marks["content"],))
+                cursor.execute("select sha256 from ops.content union select container_sha256 from ops.content")
                 kept = {row[0] for row in cursor.fetchall()}
         finally:
             connection.autocommit = True
@@ -251,7 +241,7 @@ def _newest(table: str) -> int:
 
 def _raw_hash(table: str, batch_id: int) -> str:
     (found,) = query(
-        "select coalesce(md5(string_agg(t::text, E'\\n' order by batch_id, line_number)), '') as hash "
+        "select coalesce(md5(string_agg(t::text, E'\\n' order by batch_id, line_number, part)), '') as hash "
         f"from raw.{table} t where batch_id <= %s",
         batch_id,
     )

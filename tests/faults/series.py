@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import itertools
 
-from tests.faults.feeds import POPULATION, STREET, VICTIMS, Delivery, Feed
-from tests.faults.record_changes import Record, closed, opened
+from tests.faults.derive import again, of_month
+from tests.faults.feed import Feed, Record, opened
+
+__all__ = ["found", "longer", "of_month", "shorter"]
 
 
 def found(feed: Feed) -> list[Record]:
     """The records of the clean file."""
-    return opened(feed, feed.clean)
-
-
-def of_month(feed: Feed, month: str, records: list[Record], vintage: str) -> Delivery:
-    """Records of a police feed as the Metropolitan file of another month, each on its day as far as the month has it."""
-    moved = []
-    for record in records:
-        if feed is STREET:
-            moved.append({**record, "Month": month})
-        else:
-            day = min(int(record["Date"][8:10]), 28)
-            moved.append({**record, "Date": f"{month}-{day:02d}T12:00:00+00:00"})
-    kind = "street" if feed is STREET else "stop-and-search"
-    return Delivery(f"{month}-metropolitan-{kind}.csv", closed(feed, moved), vintage)
+    return opened(feed.shape, feed.clean)
 
 
 def shorter(feed: Feed, records: list[Record], count: int) -> list[Record]:
-    """So many of the records; of the victims some of every month, since a month that is lost is another fault."""
-    if feed is not VICTIMS:
+    """So many of the records; of a list of all months some of every month, since a month that is lost is another fault."""
+    if feed.is_period or feed.is_keyed:
         return records[:count]
-    months = [list(each) for _, each in itertools.groupby(records, lambda record: record["Recorded Date"])]
+    months = [list(each) for _, each in itertools.groupby(records, lambda record: record[feed.date])]
     in_turn = [record for rank in itertools.zip_longest(*months) for record in rank if record]
     left = {id(record) for record in in_turn[:count]}
     return [record for record in records if id(record) in left]
 
 
 def longer(feed: Feed, records: list[Record], count: int) -> list[Record]:
-    """So many records: of a list with a key other areas or earlier years, else the same ones again."""
-    if feed is POPULATION:
-        years = -(-(count - len(records)) // 33)
-        first = [record for record in records if record["DATE_NAME"] == "2015"]
-        return [*records, *({**r, "DATE_NAME": str(2014 - n)} for n in range(years) for r in first)]
-    again = list(itertools.islice(itertools.cycle(records), count))
-    if not feed.is_keyed:
-        return again
-    return [*records, *({**r, feed.key: f"E01{100_000 + n}"} for n, r in enumerate(again[len(records) :]))]
+    """So many records: of a list with a key other things, else the same events again."""
+    return list(itertools.islice(again(feed.declared, records), count))

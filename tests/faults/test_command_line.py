@@ -14,8 +14,10 @@ from vru.sandbox import SandboxServer
 
 from tests.e2e.conftest import Home
 from tests.faults import changes as c
-from tests.faults.feeds import CANARY_LINE, STREET, VICTIMS, Feed
-from tests.faults.platform import Platform, environment
+from tests.faults.feeds import CANARY_LINE, Feed, named
+from tests.faults.platform import Platform, environment, ledger
+
+VICTIMS, STREET = named("mps_homicide_victims"), named("police_uk_street")
 
 
 @dataclass
@@ -41,8 +43,9 @@ class Terminal:
 def vru(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
     """The `vru` command on the folder's warehouse."""
     yield Terminal(platform.home, monkeypatch, capsys)
-    # the first command settles the profile of a state folder for ever; here others come after it
-    (platform.home / "state" / "profile.json").unlink(missing_ok=True)
+    # the first command settles the profile of a state for ever; here others come after it
+    with ledger().cursor() as cursor:
+        cursor.execute("delete from ops.state")
 
 
 def file(feed: Feed, content: bytes, folder: Path) -> Path:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from vru import reporting, transform
 
-from tests.faults.feeds import FEEDS, GEOGRAPHY, POPULATION, STOP_SEARCH, STREET, VICTIMS, Delivery, Feed
+from tests.faults.derive import again
+from tests.faults.exceptions import LATE
+from tests.faults.feed import parsed
+from tests.faults.feed import told as in_words
+from tests.faults.feeds import FEEDS, Delivery, Feed, named
 from tests.faults.platform import Platform, Row, query
 from tests.faults.record_changes import Record, closed
 from tests.faults.series import found, of_month
 from tests.faults.table.meaning import NOT_APPLICABLE, VARIANTS
 
-DAYS = ("2022-11-01", "2022-12-01", "2023-01-01")
-"""When the clean file is stated, and what comes after it."""
+DAY = date(2018, 12, 1)
+"""Of a list that says no day."""
 
 
 @dataclass(frozen=True)
@@ -32,56 +37,68 @@ class Story:
 
 def file(feed: Feed, records: list[Record], vintage: str) -> Delivery:
     """Records as the file under test."""
-    return Delivery(feed.file_name, closed(feed, records), vintage)
+    return Delivery(feed.file_name, closed(feed.shape, records), vintage)
 
 
 def one_more(feed: Feed) -> list[Record]:
     """The clean list and one record that was forgotten."""
     records = found(feed)
-    if feed is POPULATION:
-        year = [r for r in records if r["DATE_NAME"] == "2018"]
-        total = str(sum(int(r["OBS_VALUE"]) for r in year))
-        return [*records, {**year[0], "GEOGRAPHY_NAME": "London", "GEOGRAPHY_CODE": "E12000007", "OBS_VALUE": total}]
-    return [*records, {**records[50], **({feed.key: "E01099999"} if feed is GEOGRAPHY else {})}]
+    if feed.label in LATE:
+        return LATE[feed.label].one_more(records)
+    return [*records, next(again(feed.declared, records, since=1)) if feed.is_keyed else records[50]]
 
 
-def of_before(feed: Feed, count: int, month: str) -> list[Record]:
-    """The clean list, and in front of it so many records of a time of which nothing was known."""
+def of_before(feed: Feed, month: date) -> list[Record]:
+    """The clean list, and in front of it ten records of a time of which nothing was known."""
     records = found(feed)
-    if feed is POPULATION:
-        return [*({**r, "DATE_NAME": "2014"} for r in records if r["DATE_NAME"] == "2015"), *records]
-    if feed is GEOGRAPHY:
-        return [*records, *({**r, feed.key: f"E01{99_000 + n:06d}"} for n, r in enumerate(records[:count]))]
-    return [*({**r, "Recorded Date": month} for r in records[:count]), *records]
+    if feed.label in LATE:
+        return LATE[feed.label].of_before(records)
+    if feed.is_keyed:
+        return [*records, *islice(again(feed.declared, records, since=1), 10)]
+    words = in_words(feed.column(feed.date), month, records[0][feed.date])
+    return [*({**record, feed.date: words} for record in records[:10]), *records]
+
+
+def months_before(feed: Feed, count: int) -> date:
+    """So many months before the oldest of the clean file, or before its period."""
+    column = feed.column(feed.date)
+    first = min(parsed(column, record[feed.date]).date() for record in found(feed))
+    if feed.is_period:
+        first = date.fromisoformat(f"{feed.period}-01")
+    at = first.year * 12 + first.month - 1 - count
+    return date(at // 12, at % 12 + 1, 1)
 
 
 def story(feed: Feed, variant: str) -> Story:
     """The deliveries of a variant."""
-    clean = file(feed, found(feed), DAYS[0])
-    is_monthly = feed in (STREET, STOP_SEARCH)
+    clean = file(feed, found(feed), feed.day(1))
+    is_monthly, is_dated = feed.is_period, bool(feed.date) and bool(feed.column(feed.date).formats)
     restated = feed.restated(feed, feed.clean, "values_changed")
+    before = months_before(feed, 1) if is_dated else DAY
     match variant:
         case "one_row":
-            return Story([clean], [file(feed, one_more(feed), DAYS[1])])
+            return Story([clean], [file(feed, one_more(feed), feed.day(2))])
         case "whole_month" if is_monthly:
-            return Story([clean], [of_month(feed, "2022-06", found(feed), DAYS[1])])
+            return Story([clean], [of_month(feed, f"{months_before(feed, 2):%Y-%m}", found(feed), feed.day(2))])
         case "whole_month":
-            return Story([clean], [file(feed, of_before(feed, 10, "Dec 2018"), DAYS[1])])
+            return Story([clean], [file(feed, of_before(feed, before), feed.day(2))])
         case "year_late" if is_monthly:
-            return Story([clean], [of_month(feed, "2021-06", found(feed), "2023-09-01")])
+            return Story([clean], [of_month(feed, f"{months_before(feed, 13):%Y-%m}", found(feed), feed.day(10))])
         case "year_late":
-            return Story([clean], [file(feed, of_before(feed, 10, "Oct 2017"), "2023-12-01")])
+            year = months_before(feed, 15) if is_dated else DAY
+            return Story([clean], [file(feed, of_before(feed, year), feed.day(12))])
         case "out_of_order":
-            newest = Delivery(feed.file_name, restated, DAYS[1])
+            newest = Delivery(feed.file_name, restated, feed.day(2))
             return Story([newest], [clean], is_newest=False)
         case _ if is_monthly:
-            month = of_month(feed, "2022-06", found(feed), DAYS[1])
-            again = of_month(feed, "2022-06", found(feed)[:-9], DAYS[2])
-            return Story([clean], [month, again])
+            month = f"{months_before(feed, 2):%Y-%m}"
+            late, again_late = (of_month(feed, month, each, day) for each, day in
+                                ((found(feed), feed.day(2)), (found(feed)[:-9], feed.day(3))))  # fmt: skip
+            return Story([clean], [late, again_late])
         case _:
-            late = of_before(feed, 10, "Dec 2018")
-            again = feed.restated(feed, closed(feed, late), "values_changed")
-            return Story([clean], [file(feed, late, DAYS[1]), Delivery(feed.file_name, again, DAYS[2])])
+            records = of_before(feed, before)
+            once_more = feed.restated(feed, closed(feed.shape, records), "values_changed")
+            return Story([clean], [file(feed, records, feed.day(2)), Delivery(feed.file_name, once_more, feed.day(3))])
 
 
 def is_read_from(feed: Feed, known_at: datetime | None, admitted_at: datetime | None) -> list[Row]:
@@ -148,11 +165,12 @@ def test_late(feed: Feed, variant: str, platform: Platform) -> None:
 
 def test_a_held_list_counts_once_it_is_known_that_it_was_first(platform: Platform) -> None:
     """A content is judged by the first day of which it is stated, whichever of its statements came first."""
-    records = found(VICTIMS)
+    feed = named("mps_homicide_victims")
+    records = found(feed)
     short = [record for record in records if record["Recorded Date"] != records[0]["Recorded Date"]]
-    held = platform.deliver(VICTIMS, file(VICTIMS, short, DAYS[0]))
+    held = platform.deliver(feed, file(feed, short, feed.day(1)))
     assert (held.exit_code, held.batch["status"]) == (1, "held"), "a month of the earlier list is lost"
-    before_that_list = platform.deliver(VICTIMS, file(VICTIMS, short, "2020-02-05"))
+    before_that_list = platform.deliver(feed, file(feed, short, "2020-02-05"))
     assert (before_that_list.exit_code, before_that_list.batches) == (0, []), before_that_list.message
     assert query("select status from ops.batch where batch_id = %s", held.batch["batch_id"]) == [{"status": "admitted"}]
 
@@ -165,7 +183,7 @@ def test_an_old_report_is_the_same_byte_for_byte_after_late_data(platform: Platf
     for feed, told in stories:
         for delivery in told.in_time:
             assert platform.deliver(feed, delivery).batch["status"] == "admitted"
-    known_at, admitted_at = noon(DAYS[0]), instant()
+    known_at, admitted_at = noon("2022-11-01"), instant()
 
     def report(name: str, **instants: datetime) -> bytes:
         path = reporting.write_report(

@@ -11,21 +11,21 @@ from vru.sandbox import SandboxServer
 
 from tests.faults.conftest import without_lines
 from tests.faults.feed import RECORD_SEPARATOR, features
-from tests.faults.feeds import GEOGRAPHY, STOP_SEARCH, STREET, Delivery, Feed
+from tests.faults.feeds import ARCHIVES, Delivery, Feed, named
 from tests.faults.partners import ArcgisPartner
 from tests.faults.platform import Platform, query
 
 
-@pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.name)
+@pytest.mark.parametrize("feed", ARCHIVES, ids=lambda feed: feed.name)
 def test_bi27_across_members(feed: Feed, platform: Platform) -> None:
     """No key is declared: what two forces report are two events, however alike, and every row is kept."""
     other_name = feed.file_name.replace("metropolitan", "city-of-london")
     other = feed.clean.replace(b"Metropolitan Police Service", b"City of London Police")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
-        target.writestr(f"2022-08/{feed.file_name}", feed.clean)
-        target.writestr(f"2022-08/{other_name}", other)
-    answer = platform.deliver(feed, Delivery("2022-08.zip", buffer.getvalue(), "2022-11-01"))
+        target.writestr(f"{feed.period}/{feed.file_name}", feed.clean)
+        target.writestr(f"{feed.period}/{other_name}", other)
+    answer = platform.deliver(feed, Delivery(f"{feed.period}.zip", buffer.getvalue(), "2022-11-01"))
     assert answer.exit_code == 0, answer.message
     batches = {batch["partition"]: batch for batch in answer.batches}
     assert {name: (b["status"], b["rows_admitted"]) for name, b in batches.items()} == {
@@ -37,7 +37,7 @@ def test_bi27_across_members(feed: Feed, platform: Platform) -> None:
 
 def test_bi27_across_members__pages(platform: Platform, sandbox: SandboxServer) -> None:
     """An area that moved from one page to the next while they were asked for is counted once."""
-    feed = GEOGRAPHY
+    feed = named("ons_geography")
     assert feed.partner is not None
     partner = feed.partner(sandbox)
     assert isinstance(partner, ArcgisPartner)

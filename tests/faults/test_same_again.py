@@ -9,13 +9,13 @@ import pytest
 from vru.sandbox import SandboxServer
 
 from tests.faults.changes import cut_mid_row
-from tests.faults.feeds import FEEDS, STOP_SEARCH, STREET, ArchivePartner, Delivery, Feed, Partner, zipped
+from tests.faults.feeds import ARCHIVES, FEEDS, SERVED, ArchivePartner, Delivery, Feed, Partner, zipped
 from tests.faults.json_changes import cut_mid_feature
 from tests.faults.platform import Answer, Platform, current
 from tests.faults.table.repeated import REPEATS
 
 EACH = pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.label)
-DAYS = ("2022-11-01", "2022-11-02", "2022-11-03", "2022-11-04")
+ASKED = pytest.mark.parametrize("feed", SERVED, ids=lambda feed: feed.label)
 
 
 def test_the_variants_are_those_of_the_table() -> None:
@@ -56,12 +56,12 @@ def test_bi29_same_name(feed: Feed, platform: Platform) -> None:
 
 @EACH
 def test_bi29_same_name__dated(feed: Feed, platform: Platform) -> None:
-    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
-    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0])), deliveries=0)
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(1)))
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(1))), deliveries=0)
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@EACH
+@ASKED
 def test_bi29_same_name__http(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     partner = partner_of(feed, sandbox)
     partner.serves(feed.clean)
@@ -74,7 +74,7 @@ def test_bi29_same_name__http(feed: Feed, platform: Platform, sandbox: SandboxSe
 def test_bi29_same_name__rejected(feed: Feed, platform: Platform) -> None:
     """A file that was refused stays refused, is still complained of, and is not parsed again."""
     cut = cut_mid_row if feed.shape == "text" else cut_mid_feature
-    bad = Delivery(feed.file_name, cut(feed, feed.clean), DAYS[0])
+    bad = Delivery(feed.file_name, cut(feed, feed.clean), feed.day(1))
     first, again = platform.deliver(feed, bad), platform.deliver(feed, bad)
     assert (first.batch["status"], first.exit_code, again.exit_code, again.batches) == ("rejected", 1, 1, [])
     assert again.message == first.message
@@ -88,7 +88,7 @@ def test_bi29_renamed(feed: Feed, platform: Platform) -> None:
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@EACH
+@ASKED
 def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServer) -> None:
     """Packed in another way: another archive, or a compressed answer, with the same file in it."""
     partner = partner_of(feed, sandbox)
@@ -111,37 +111,37 @@ def test_bi29_recompressed(feed: Feed, platform: Platform, sandbox: SandboxServe
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
-@pytest.mark.parametrize("feed", [STREET, STOP_SEARCH], ids=lambda feed: feed.label)
+@pytest.mark.parametrize("feed", ARCHIVES, ids=lambda feed: feed.label)
 def test_bi29_recompressed__by_hand(feed: Feed, platform: Platform) -> None:
     """An archive put into a folder, then packed anew, then the file alone."""
-    member = f"2022-08/{feed.file_name}"
-    first = platform.deliver(feed, Delivery("2022-08.zip", zipped(member, feed.clean), DAYS[0]))
+    member = f"{feed.period}/{feed.file_name}"
+    first = platform.deliver(feed, Delivery(f"{feed.period}.zip", zipped(member, feed.clean), feed.day(1)))
     assert first.batch["status"] == "admitted"
     stored = zipped(member, feed.clean, compression=zipfile.ZIP_STORED)
-    assert_nothing_new(platform.deliver(feed, Delivery("again.zip", stored, DAYS[0])), deliveries=0)
-    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0])), deliveries=0)
+    assert_nothing_new(platform.deliver(feed, Delivery("again.zip", stored, feed.day(1))), deliveries=0)
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(1))), deliveries=0)
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_next_day(feed: Feed, platform: Platform) -> None:
-    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
-    next_day = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[1]))
+    first = platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(1)))
+    next_day = platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(2)))
     assert_nothing_new(next_day, deliveries=1)
-    assert str(next_day.deliveries[0]["vintage_at"].date()) == DAYS[1]
+    assert str(next_day.deliveries[0]["vintage_at"].date()) == feed.day(2)
     assert current_batches(platform) == {first.batch["batch_id"]}
 
 
 @EACH
 def test_bi29_older_after_newer(feed: Feed, platform: Platform) -> None:
     """B, then A of the day before: B stays. A stated anew, of a later day: A, of the batch that it has."""
-    b = platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[1]))
-    a = platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[0]))
+    b = platform.deliver(feed, Delivery(feed.file_name, changed(feed), feed.day(2)))
+    a = platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(1)))
     assert (b.batch["status"], a.batch["status"]) == ("admitted", "admitted")
     assert current_batches(platform) == {b.batch["batch_id"]}
-    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, DAYS[2])), deliveries=1)
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.day(3))), deliveries=1)
     assert current_batches(platform) == {a.batch["batch_id"]}
-    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, changed(feed), DAYS[3])), deliveries=1)
+    assert_nothing_new(platform.deliver(feed, Delivery(feed.file_name, changed(feed), feed.day(4))), deliveries=1)
     assert current_batches(platform) == {b.batch["batch_id"]}
 
 

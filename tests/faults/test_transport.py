@@ -24,9 +24,10 @@ from vru.transport.errors import SourceError as Refusal
 from tests.e2e.conftest import Home
 from tests.faults.case import EXIT_CODES, Expect
 from tests.faults.conftest import SEED, SHARE, without_lines
-from tests.faults.feeds import FEEDS, GEOGRAPHY, POPULATION, RECORDS, STOP_SEARCH, STREET, VICTIMS, Feed, RawRow
+from tests.faults.feeds import CATALOGUED, FEEDS, PAGED, RECORDS, SERVED, Feed, RawRow
 from tests.faults.partners import CataloguePartner, Partner, zipped
 from tests.faults.platform import Answer, Platform, Row, leaks, query
+from tests.faults.series import found, of_month
 from tests.faults.table.transport import (
     ARCHIVES,
     ON_THE_WIRE,
@@ -89,7 +90,7 @@ def test_on_the_wire(
     expect, partner = case.expect(feed), served(feed, sandbox)
     options = {"period": None} if case.is_latest else {}
     if case.is_latest:
-        partner.file_glob = partner.file_glob.replace("2022-08.zip", "latest.zip")
+        partner.file_glob = partner.file_glob.replace(f"{feed.period}.zip", "latest.zip")
     params = case.params(Place(sandbox.url, other_server.url, partner.file_glob))
     sandbox.fault(partner.file_glob, case.fault, times=case.times, **params)
     partner.serves(feed.clean)
@@ -162,7 +163,7 @@ NAMED_ARCHIVE, LATEST_ARCHIVE = (f"/data.police.uk/data/archive/{name}.zip" for 
 
 def offer(feed: Feed, month: str, *globs: str, sandbox: SandboxServer) -> None:
     """These archives hold the feed's file of this month."""
-    name, content = feed.file_name.replace("2022-08", month), feed.clean.replace(b"2022-08", month.encode())
+    name, content = feed.file_name.replace(feed.period, month), of_month(feed, month, found(feed), "").content
     for glob in globs:
         body = zipped(f"{month}/{name}", content)
         sandbox.fault(glob, "replace_body", body=body, content_type="application/zip")
@@ -184,7 +185,7 @@ def test_bi6_404_unpublished_month(feed: Feed, month: str, platform: Platform, s
     """No failure: no archive is asked for twice, none holds the month, and it is loaded when one does."""
     wanted, before = {"period": date.fromisoformat(f"{month}-01")}, platform.picture()
     sandbox.fault(NAMED_ARCHIVE, "status", code=404)
-    offer(feed, "2022-08", LATEST_ARCHIVE, sandbox=sandbox)
+    offer(feed, feed.period, LATEST_ARCHIVE, sandbox=sandbox)
     answer = platform.fetch(feed, sandbox.url, **wanted)
     assert (answer.exit_code, answer.message, answer.batches) == (0, "", [])
     assert answer.attempts[-1]["outcome"] == "not_yet"
@@ -209,13 +210,13 @@ def assert_one_no(feed: Feed, answer: Answer, sandbox: SandboxServer, *, batches
     assert sum(status == 403 for _, _, status in sandbox.requests) == 1
 
 
-@each(POPULATION, GEOGRAPHY)
+@each(*PAGED)
 def test_bi6_403_on_one_page__of_an_answer_in_pages(
     feed: Feed, platform: Platform, sandbox: SandboxServer, clean_rows: dict[str, list[RawRow]]
 ) -> None:
     """Nothing of the pages before it is kept: a part of a list would pass for the list."""
     partner, before = served(feed, sandbox), platform.picture()
-    if feed is POPULATION:
+    if feed.shape == "text":
         header, *records = feed.clean.splitlines(keepends=True)
         first = header + b"".join(islice(cycle(records), NOMIS_ROWS))
         sandbox.fault(f"{partner.file_glob}*recordoffset={NOMIS_ROWS}*", "status", code=403)
@@ -239,7 +240,7 @@ def test_bi6_403_on_one_page__of_several_files(
     platform: Platform, sandbox: SandboxServer, clean_rows: dict[str, list[RawRow]]
 ) -> None:
     """Of two files in the catalogue one is refused: the other counts."""
-    feed = VICTIMS
+    (feed,) = CATALOGUED
     partner = served(feed, sandbox)
     assert isinstance(partner, CataloguePartner)
     refused = partner.file_glob.replace("/download/", "/download/older/")
@@ -284,7 +285,7 @@ NOMIS_ROWS = 25_000
 # Row 5: past the deadline
 
 
-@each(STREET, STOP_SEARCH, VICTIMS)
+@each(*ARCHIVES, *CATALOGUED)
 def test_bi5_a_partner_that_is_busy_past_its_deadline_is_reported(
     feed: Feed, platform: Platform, sandbox: SandboxServer
 ) -> None:
@@ -296,7 +297,7 @@ def test_bi5_a_partner_that_is_busy_past_its_deadline_is_reported(
     assert answer.exit_code == EXIT_CODES["failed"]
     assert "failed: http_503: " in answer.message
 
-    ((newest),) = query("select max(period_end) as day from ops.delivery where feed = %s", feed.name)
+    ((newest),) = query("select max(period_end) as day from ops.stated where feed = %s", feed.name)
     if contract.resource(feed.resource).delivery == "snapshot":
         deadline = newest["day"] + timedelta(days=contract.cadence_days + contract.due_lag_days)
     else:
@@ -341,8 +342,9 @@ print("RESULT" + json.dumps(seen))
 @pytest.mark.deep
 def test_airflow_retries_what_may_pass_and_nothing_else(platform: Platform, sandbox: SandboxServer) -> None:
     """The real DAG with one retry, run twice: a partner that says no is asked once, one that drops the line in two tries."""
-    sandbox.fault(CataloguePartner.catalogue, "status", times=1, code=401)
-    sandbox.fault(CataloguePartner.catalogue, "drop")
+    catalogue = served(CATALOGUED[0], sandbox).catalogue
+    sandbox.fault(catalogue, "status", times=1, code=401)
+    sandbox.fault(catalogue, "drop")
     home = Home(platform.home, {"VRU_PROFILE": "sandbox", "VRU_SANDBOX_URL": sandbox.url})
     done = subprocess.run(
         [sys.executable, "-c", RUN], env=home.variables, capture_output=True, text=True, check=False, timeout=280
@@ -356,7 +358,7 @@ def test_airflow_retries_what_may_pass_and_nothing_else(platform: Platform, sand
 # Row 8: what is allowed, and what the live rule says
 
 
-@each(*FEEDS)
+@each(*SERVED)
 def test_bi8_a_redirect_to_an_allowed_host_is_followed_without_credentials(
     feed: Feed, platform: Platform, sandbox: SandboxServer, clean_rows: dict[str, list[RawRow]]
 ) -> None:
@@ -373,7 +375,7 @@ def test_bi8_a_redirect_to_an_allowed_host_is_followed_without_credentials(
     assert not [each for each in sandbox.answered if {"cookie", "authorization", "referer"} & set(each.headers)]
 
 
-@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.label)
+@pytest.mark.parametrize("feed", SERVED, ids=lambda feed: feed.label)
 def test_bi8_the_live_rule_of_each_contract(feed: Feed) -> None:
     """Where https is not to be had here: which addresses the contract lets a live fetch follow."""
     hosts = load_contract(feed.name).allowed_hosts
@@ -393,7 +395,7 @@ def test_bi8_the_live_rule_of_each_contract(feed: Feed) -> None:
 def test_every_variant_is_in_the_table() -> None:
     of_their_own = {
         (6, "404_unpublished_month"): ARCHIVES,
-        (6, "403_on_one_page"): (VICTIMS, *ARCHIVES, POPULATION, GEOGRAPHY),
+        (6, "403_on_one_page"): SERVED,
     }
     for feed in FEEDS:
         covered = {(case.row, case.variant) for case in ON_THE_WIRE if feed in case.only}

@@ -9,11 +9,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "plugins" / "vru"
 ORDER = (
-    "contracts", "transport", "landing", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
+    "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
     "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli",
 )  # fmt: skip
-ANYWHERE = ("settings", "errors", "periods", "contracts", "warehouse")
-"""What every package may import: where things are, how steps end, calendar units, what a feed promises, and the database."""
+ANYWHERE = ("settings", "errors", "files", "periods", "received", "contracts", "warehouse")
+"""What every package may import: where things are, how steps end, how a file is put in its place, calendar units, what is
+said of received bytes, what a feed promises, and the database."""
 BESIDE = {"clock": ("sandbox",), "profile": ()}
 """Plain modules beside the packages, and what more they may import."""
 
@@ -69,3 +70,35 @@ def test_only_orchestration_imports_airflow() -> None:
         if package != "orchestration":
             assert "import airflow" not in text, path.name
             assert "from airflow" not in text, path.name
+
+
+WITHIN_QUALITY = (
+    "errors", "checks.sql", "checks.subject", "checks.base", "checks.rows", "checks.tables", "checks.deliveries",
+    "checks.vintages", "checks.periods", "checks", "checks.document", "suites", "scaffold", "batch", "verdict", "gate",
+    "stability", "withholding", "quarantine", "recheck", "audit", "marts", "docs", "",
+)  # fmt: skip
+"""Modules of `quality`, each of which may import those before it and no other, at its top or later."""
+
+
+def modules_of_quality() -> dict[str, Path]:
+    """Every module by its name below `vru.quality`; the package itself is ''."""
+    room = PACKAGE / "quality"
+    found = {}
+    for path in sorted(room.rglob("*.py")):
+        parts = path.relative_to(room).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def test_modules_of_quality_import_in_order() -> None:
+    modules = modules_of_quality()
+    assert set(modules) == set(WITHIN_QUALITY)
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("vru.quality"):
+                continue
+            below = (node.module or "").removeprefix("vru.quality").removeprefix(".")
+            for alias in node.names:
+                inner = f"{below}.{alias.name}".removeprefix(".")
+                used = inner if inner in modules else below
+                assert WITHIN_QUALITY.index(used) < WITHIN_QUALITY.index(name), f"quality/{name} imports {used}"

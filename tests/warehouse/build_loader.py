@@ -7,7 +7,7 @@ import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,27 +18,31 @@ from psycopg2.extensions import connection as Connection
 from vru.contracts import load_contract
 from vru.parsing import read
 from vru.warehouse.engine import raw_connection
-from vru.warehouse.loader import copy_frames
+from vru.warehouse.loader import copy_chunks
 
+from tests import ready
+from tests.contents import content_of
 from tests.real_data import REAL
 
 TODAY = date(2024, 3, 1)
 
 
 @contextmanager
-def own_warehouse() -> Iterator[Path]:
-    """A migrated warehouse of its own, so that what other tests load is not in its marts; the state folder."""
+def own_warehouse(name: str = "migrated", make: Callable[[], None] = ready.migrated) -> Iterator[Path]:
+    """A migrated warehouse of its own, so that what other tests load is not in its marts; the state folder.
+
+    ``make`` makes what it begins with, once for all tests that begin with the state of that name.
+    """
     from vru.warehouse.engine import dispose
-    from vru.warehouse.migrate import migrate
     from vru.warehouse.server.embedded import Server
 
     home = Path(tempfile.mkdtemp(prefix="vb-"))
     with pytest.MonkeyPatch.context() as environment:
+        ready.put(name, home, make)
         environment.setenv("VRU_HOME", str(home))
         environment.delenv("VRU_DATABASE_URL", raising=False)
         server = Server(home).ensure()
         try:
-            migrate()
             yield home
         finally:
             dispose()
@@ -89,31 +93,25 @@ def load(
     connection = raw_connection("loader")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "insert into ops.landed_file (sha256, size_bytes) values (%s, %s) on conflict do nothing",
-                (sha256, len(content)),
-            )
             chunks = list(reading)
             resource = resource or reading.resource.name
             partition = partition or reading.partition or ""
             period_start, period_end = period_start or reading.period_start, period_end or reading.period_end
-            key = f"{partition}|{period_start or ''}"
+            content_id = content_of(cursor, feed, resource, sha256, partition, period_start, period_end)
             cursor.execute(
-                "insert into ops.batch (feed, resource, partition, period_start, period_end, sha256, contract_version, "
-                "status, file_name, audited_at, admitted_at, rows_parsed, rows_admitted, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, 1, 'admitted', %s, now(), now(), %s, %s, %s) returning batch_id",
-                (feed, resource, partition, period_start, period_end, sha256, file_name, reading.rows_parsed,
-                 reading.rows_parsed, key),
+                "insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256, "
+                "contract_version, status, file_name, audited_at, admitted_at, rows_parsed, rows_admitted) "
+                "values (%s, %s, %s, %s, %s, %s, %s, 1, 'admitted', %s, now(), now(), %s, %s) returning batch_id",
+                (content_id, feed, resource, partition, period_start, period_end, sha256, file_name,
+                 reading.rows_parsed, reading.rows_parsed),
             )  # fmt: skip
             (batch_id,) = _row(cursor.fetchone())
             cursor.execute(
-                "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
-                "vintage_source, source_url, file_name, size_bytes, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, %s, 'manifest', 'test', %s, %s, %s)",
-                (feed, resource, partition, period_start, period_end, sha256, _noon(vintage_at), file_name,
-                 len(content), key),
-            )  # fmt: skip
-            copy_frames(connection, contract.raw_table(resource), int(batch_id), (chunk.frame for chunk in chunks))
+                "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+                "values (%s, %s, 'manifest', 'test', %s, %s)",
+                (content_id, _noon(vintage_at), file_name, len(content)),
+            )
+            copy_chunks(connection, contract.raw_table(resource), int(batch_id), chunks)
         return int(batch_id)
     finally:
         connection.close()

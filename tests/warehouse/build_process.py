@@ -70,6 +70,6 @@ def _build(home: str, log: Path, domains: int | None) -> None:
         return
     plan = transform.prepare(today=TODAY)
     assert plan is not None
-    for domain in transform.DOMAINS[:domains]:
+    for domain in transform.domains()[:domains]:
         transform.run_domain(plan.build_id, domain)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.contents import content_of
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from vru.warehouse.server.embedded import Server
@@ -42,23 +44,20 @@ class Ledger:
         content: str,
         vintage: int,
         *,
-        period: tuple[date, date] | None = None,
         partition: str = "",
         received: int | None = None,
         line: int | None = None,
     ) -> None:
-        """One statement of a partner, on the days given."""
-        sha256 = sha(content)
-        self._run("insert into ops.landed_file (sha256, size_bytes) values (%s, 1) on conflict do nothing", sha256)
-        start, end = period or (None, None)
+        """One statement of a partner, on the days given; it names no period."""
+        with self.connection.cursor() as cursor:
+            content_id = content_of(cursor, feed, feed, sha(content), partition)
         self._run(
             """
-            insert into ops.delivery (feed, resource, partition, period_start, period_end, content_key, sha256,
-                vintage_at, vintage_source, received_at, manifest_line, source_url, file_name, size_bytes)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, 'manifest', %s, %s, '', '', 1)
+            insert into ops.delivery (content_id, vintage_at, vintage_source, received_at, manifest_line, source_url,
+                file_name, size_bytes)
+            values (%s, %s, 'manifest', %s, %s, '', '', 1)
             """,
-            feed, feed, partition, start, end, f"{partition}|{start or ''}", sha256, day(vintage),
-            day(vintage if received is None else received), line,
+            content_id, day(vintage), day(vintage if received is None else received), line,
         )  # fmt: skip
 
     def batch(
@@ -78,14 +77,15 @@ class Ledger:
         status = "held" if admitted is None else "admitted"
         start, end = period or (None, None)
         with self.connection.cursor() as cursor:
+            content_id = content_of(cursor, feed, feed, sha(content), partition)
             cursor.execute(
                 """
-                insert into ops.batch (feed, resource, partition, period_start, period_end, content_key, sha256,
+                insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256,
                     contract_version, status, file_name, admitted_at)
                 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, '', %s) returning batch_id
                 """,
                 (
-                    feed, feed, partition, start, end, f"{partition}|{start or ''}", sha(content), version, status,
+                    content_id, feed, feed, partition, start, end, sha(content), version, status,
                     None if admitted is None else day(admitted),
                 ),
             )  # fmt: skip
@@ -139,12 +139,9 @@ def sha(content: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def warehouse(cluster: Server) -> Server:
+def warehouse(migrated_cluster: Server) -> Server:
     """The cluster with every migration applied and the contracts' tables made."""
-    from vru.warehouse.migrate import migrate
-
-    migrate()
-    return cluster
+    return migrated_cluster
 
 
 @pytest.fixture

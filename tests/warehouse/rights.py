@@ -102,7 +102,6 @@ FUNCTIONS = {
     "ops.is_displaced((select b from ops.batch b limit 1))": "migrator loader checker",
     "ops.earlier_sound_batch(1)": "migrator loader checker",
     "ops.earlier_periods(1)": "migrator loader checker",
-    "ops.borough_code('Ealing')": "migrator loader checker",
     "ops.t_99(9)": _SCORES,
     "ops.quality_score(now(), now(), current_date)": _SCORES,
     "ops.feed_score(now(), now(), current_date)": _SCORES,

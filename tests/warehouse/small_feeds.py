@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-from tests.warehouse.build_loader import load, police_period, rows
+from tests import ready
+from tests.warehouse.build_loader import TODAY, load, own_warehouse, police_period, rows
 
 STREET_HEADER = (
     "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Crime type,"
@@ -98,3 +101,19 @@ def every_feed(*street_months: str, last_victim: str = "Mar 2021") -> None:
 def months(schema: str = "marts") -> dict[str, int]:
     """Street records by month."""
     return dict(rows(MONTHS.format(schema), role="transformer"))
+
+
+def both_schemas() -> None:
+    """A warehouse whose marts were built twice: of every feed and a month of street records, then of one month more."""
+    from vru import transform
+
+    ready.migrated()
+    every_feed("2022-07")
+    assert transform.build(today=TODAY) is not None
+    street("2022-08", 4)
+    assert transform.build(today=TODAY) is not None
+
+
+def built_warehouse() -> AbstractContextManager[Path]:
+    """A warehouse of one's own that begins so; the builds are made once for all tests."""
+    return own_warehouse("both_schemas", both_schemas)

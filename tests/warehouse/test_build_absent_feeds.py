@@ -127,7 +127,10 @@ def read_marts() -> Marts:
 @contextmanager
 def absent(feed: str) -> Iterator[None]:
     """As if nothing of the feed had been received yet."""
-    later = "update ops.delivery set received_at = received_at {} interval '10 years' where feed = %s"
+    later = (
+        "update ops.delivery set received_at = received_at {} interval '10 years' "
+        "where content_id in (select content_id from ops.content where feed = %s)"
+    )
     execute("loader", later.format("+"), (feed,))
     yield
     execute("loader", later.format("-"), (feed,))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.build_loader import TODAY, execute, own_warehouse, rows, withdraw
+from tests.warehouse.build_loader import TODAY, execute, rows, withdraw
 from tests.warehouse.build_process import BuildProcess
-from tests.warehouse.small_feeds import every_feed, months, street
+from tests.warehouse.small_feeds import built_warehouse, months, street
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,9 +20,7 @@ def warehouse() -> Iterator[None]:
     """Both schemas of marts built from every feed and three months of street records; the tests share it."""
     from vru import transform
 
-    with own_warehouse():
-        every_feed("2022-07", "2022-08")
-        assert transform.build(today=TODAY) is not None
+    with built_warehouse():
         street("2022-09", 5)
         assert transform.build(today=TODAY) is not None
         yield
@@ -84,10 +82,9 @@ def test_the_same_content_stated_again_writes_no_fact(built: None) -> None:
 
     execute(
         "loader",
-        "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
-        "vintage_source, source_url, file_name, size_bytes, content_key) "
-        "select feed, resource, partition, period_start, period_end, sha256, vintage_at + interval '30 days', "
-        "'manifest', source_url, file_name, size_bytes, content_key from ops.delivery "
+        "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+        "select content_id, vintage_at + interval '30 days', 'manifest', source_url, file_name, size_bytes "
+        "from ops.stated "
         "where feed = 'mps_homicide_victims'",
     )
     assert transform.is_due()
@@ -155,7 +152,7 @@ def test_a_failed_audit_leaves_the_marts_and_is_caught_up_by_the_next_build(buil
     info = rows("select * from marts.build_info")
     plan = transform.prepare(today=TODAY)
     assert plan is not None
-    for domain in transform.DOMAINS:
+    for domain in transform.domains():
         transform.run_domain(plan.build_id, domain)
     with pytest.raises(transform.BuildError, match="audit"):
         transform.finish(plan.build_id)  # nobody has looked at it yet

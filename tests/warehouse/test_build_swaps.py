@@ -13,21 +13,15 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from tests.warehouse.build_loader import TODAY, execute, own_warehouse, rows, withdraw
+from tests.warehouse.build_loader import TODAY, execute, rows, withdraw
 from tests.warehouse.build_process import BuildProcess, until
-from tests.warehouse.small_feeds import every_feed, months, street
+from tests.warehouse.small_feeds import built_warehouse, months, street
 
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[None]:
     """Both schemas of marts, of every feed and the first of two months of street records, or both."""
-    from vru import transform
-
-    with own_warehouse():
-        every_feed("2022-07")
-        assert transform.build(today=TODAY) is not None
-        street("2022-08", 4)
-        assert transform.build(today=TODAY) is not None
+    with built_warehouse():
         yield
 
 

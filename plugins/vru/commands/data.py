@@ -37,7 +37,7 @@ BATCHES = """
         b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status, b.reason, b.file_name,
         b.sha256, b.contract_version,
         (select max(d.vintage_at) from ops.delivery d
-         where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+         where d.content_id = b.content_id
         ) as vintage_at,
         b.parsed_at, b.admitted_at, b.withdrawn_at, b.rows_parsed, b.rows_admitted, b.rows_quarantined,
         array(select w.column_name from ops.withheld_column w
@@ -49,10 +49,10 @@ BATCHES = """
 """
 QUARANTINE = """
     select b.feed, b.resource, b.partition, b.file_name as file, q.batch_id, q.line_number as line,
-           q.column_name as column, q.check_id as check, q.stage, q.reason
+           q.part, q.column_name as column, q.check_id as check, q.stage, q.reason
     from quarantine.row q join ops.batch b using (batch_id)
     where cast(:feed as text) is null or b.feed = :feed
-    order by q.batch_id, q.line_number, q.column_name, q.check_id
+    order by q.batch_id, q.line_number, q.part, q.column_name, q.check_id
 """
 
 

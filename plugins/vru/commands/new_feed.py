@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vru.contracts.base import SLUG
+
+if TYPE_CHECKING:
+    from vru.contracts import Contract
 
 CONTRACT = """\
 feed: {slug}
@@ -49,6 +53,15 @@ resources:
         formats: ["%Y-%m"]
         nullable: false
         mandatory: true
+      - name: borough_name
+        description: Borough that the row belongs to, under its ONS name.
+        aliases: [Borough]
+        nullable: false
+        mandatory: true
+        values_from: borough
+      - name: kind
+        description: What is counted, in the partner's words.
+        aliases: [Kind]
       - name: value_count
         description: What is counted, and in which unit.
         type: integer
@@ -57,37 +70,54 @@ resources:
         mandatory: true
 """
 
-SUITE = """\
-# What {title} must be like before anyone relies on it. Each reason is written for the partner.
+WALK = """\
+# What is done to the sound file so that one check alone fails.
 feed: {slug}
 resources:
   {resource}:
-    cells: [month]
-    cell_value: value_count
+    file: sample.csv
+    vintage: 2022-02-15
+    stands:
+      - {{vintage: 2022-01-20}}
     checks:
-      - id: manifest_rows_agree
-        type: delivery.manifest_rows
-        severity: critical
-        reason: The file has not as many rows as announced with it. Some were lost or added; please send it again.
-      - id: file_is_whole
-        type: delivery.final_newline
-        severity: critical
-        reason: The file ends in the middle of a line and nothing proves that it is whole. Please send it again.
-      - id: month_not_in_future
-        type: expect_column_values_to_be_between
-        column: month
-        kwargs: {{max_value: "{{today}}"}}
-        severity: critical
-        reason: A month that has not begun cannot have been counted. Please correct the month.
-      - id: value_is_a_count
-        type: expect_column_values_to_be_between
-        column: value_count
-        kwargs: {{min_value: 0}}
-        severity: critical
-        reason: A count is never negative. Please send the correction as the corrected total.
+      manifest_rows_agree: {{announced: 201}}
+      file_is_whole: {{is_cut: true}}
+      month_not_in_future:
+        - {{records: 5, copies: 1, set: {{Month: 2022-03}}}}
+      month_not_before_series:
+        - {{records: 5, copies: 1, set: {{Month: 1999-12}}}}
+      value_count_is_a_count:
+        - {{records: 5, copies: 1, set: {{Count: "-1"}}}}
+      no_month_lost:
+        - {{where: {{Month: 2021-12}}, drop: true}}
+      borough_name_vanished:
+        - {{where: {{Borough: {lost}}}, set: {{Borough: {kept}}}}}
+      volume_against_earlier_file:
+        - {{copies: 3}}
+    in_any_order:
+      - {{vintage: 2022-01-20, fails: []}}
+      - vintage: 2022-02-15
+        fails: [no_month_lost, borough_name_vanished]
+        changes:
+          - {{where: {{Month: 2021-12}}, drop: true}}
+          - {{where: {{Borough: {lost}}}, set: {{Borough: {kept}}}}}
+      - vintage: 2022-03-15
+        fails: [volume_against_earlier_file]
+        changes:
+          - {{copies: 4}}
 """
 
-FIXTURE = "Month,Count\n2024-01,12\n2024-02,9\n"
+KINDS = ("Visit in person", "Call by telephone")
+
+
+def fixture(boroughs: Sequence[str]) -> str:
+    """Three whole years of six boroughs; 200 rows, so that the table of bad inputs takes it as it is."""
+    rows = []
+    for number in range(200):
+        years, month = divmod(number * 36 // 200, 12)
+        area, kind = boroughs[number % 6], KINDS[number % 7 % 2]
+        rows.append(f"{2019 + years}-{month + 1:02d},{area},{kind},{10 + number * 7 % 90}")
+    return "\n".join(["Month,Borough,Kind,Count", *rows, ""])
 
 
 def register(app: typer.Typer) -> None:
@@ -97,14 +127,18 @@ def register(app: typer.Typer) -> None:
 
 def new_feed(
     slug: Annotated[str, typer.Argument(help="Name of the feed in snake_case, for example nhs_istv.")],
+    domain: Annotated[str, typer.Option(help="Domain of the marts that will read it.")] = "shared",
 ) -> None:
-    """Write contract, suite, staging model with its source, and fixture of a new feed; fill in what they ask for."""
+    """Write contract, suite, staging model, sources, fixture and faults of a new feed; fill in what they ask for."""
     from vru.contracts import load_contract
+    from vru.quality.scaffold import suite_yaml
     from vru.settings import settings
     from vru.transform.scaffold import sources_yaml, staging_sql
 
     if not re.fullmatch(SLUG, slug):
         raise ValueError(f"'{slug}' is no slug; write it in snake_case, for example nhs_istv")
+    if not re.fullmatch(SLUG, domain):
+        raise ValueError(f"'{domain}' is no domain; write it in snake_case, for example health")
     words = {
         "slug": slug,
         "title": slug.replace("_", " ").capitalize(),
@@ -114,22 +148,33 @@ def new_feed(
     now = settings()
     contract_file = now.feeds_dir / f"{slug}.yml"
     suite_file = now.expectations_dir / "raw" / f"{slug}.yml"
-    staging = now.dbt_dir / "models" / "staging"
+    staging = now.dbt_dir / "models" / "staging" / domain
     model_file, sources_file = staging / f"stg_{slug}.sql", staging / f"{slug}.yml"
-    fixture_file = now.checkout / "tests" / "fixtures" / slug / "sample.csv"
-    files = (contract_file, suite_file, model_file, sources_file, fixture_file)
+    tests = now.checkout / "tests"
+    fixture_file = tests / "fixtures" / slug / "sample.csv"
+    walk_file = tests / "unit" / "quality" / "walk" / f"{slug}.yml"
+    files = (contract_file, suite_file, model_file, sources_file, fixture_file, walk_file)
     standing = [path for path in files if path.exists()]
     if standing:
         raise ValueError(f"{standing[0].relative_to(now.checkout)} is there already; nothing was written")
     _write(contract_file, CONTRACT.format(**words))
     contract = load_contract(slug)
-    _write(suite_file, SUITE.format(**words))
+    _write(suite_file, suite_yaml(contract))
     _write(model_file, staging_sql(contract, contract.resources[0]))
     _write(sources_file, sources_yaml(contract))
-    _write(fixture_file, FIXTURE)
+    boroughs = list(contract.resources[0].column("borough_name").values or ())
+    _write(fixture_file, fixture(boroughs))
+    _write(walk_file, WALK.format(**words, kept=boroughs[0], lost=boroughs[1]))
+    _note_version(tests / "contract" / "contract_versions.yml", contract)
     for path in files:
         typer.echo(path.relative_to(now.checkout))
-    typer.echo("next: fill in the contract and the suite, note its version in tests/contract, then: make test")
+    typer.echo("next: fill in the contract and the suite, note its fingerprint in tests/contract, then: make test")
+
+
+def _note_version(path: Path, contract: Contract) -> None:
+    """Note how the first version reads, beside those of the other feeds."""
+    known = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _write(path, f"{known}{contract.feed}:\n  {contract.contract_version}: {contract.fingerprint}\n")
 
 
 def _write(path: Path, text: str) -> None:

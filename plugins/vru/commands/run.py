@@ -12,9 +12,6 @@ import typer
 
 from vru.commands.errors import BROKE, FELL_SHORT, say
 
-STALE_SECONDS = 7200
-"""Age of an unfinished download that nobody can still be writing: over the longest that transport allows."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -37,15 +34,16 @@ def run(
     from vru.commands import summary
     from vru.commands.progress import steps
     from vru.contracts import load_contract, load_contracts
-    from vru.profile import bind, sandbox_running, source
+    from vru.profile import bind, check, sandbox_running, source
 
     if since:
         clock.month(since)
+    check(profile, inbox)
     known = list(load_contracts())
     feeds = sorted({load_contract(name).feed for name in feed}) if feed else known
     started = time.monotonic()
-    chosen = bind(profile, inbox)
     _prepare()
+    chosen = bind(profile, inbox)
     from vru.orchestration.headless import migrate_airflow, run_dags
 
     migrate_airflow()
@@ -78,8 +76,8 @@ def ingest(
     load_contract(feed)
     if file is not None and not file.is_file():
         raise ValueError(f"{file}: no such file")
-    profile = bind(None, None, has_file=file is not None)
     _prepare()
+    profile = bind(None, None, has_file=file is not None)
     started = clock.now()
     options: dict[str, Any] = {"file": file, "period": clock.month(period) if period else None}
     with sandbox_running():
@@ -103,8 +101,8 @@ def up() -> None:
     from vru.orchestration.service import serve
     from vru.profile import bind
 
-    bind(None)
     _prepare()
+    bind(None)
     serve()
 
 
@@ -138,7 +136,7 @@ def _prepare() -> None:
 
     settings().ensure_home()
     migrate()
-    Landing(str(settings().landing_dir)).remove_stale(STALE_SECONDS)
+    Landing(settings().landing_dir).remove_stale()
 
 
 def source_inbox(profile: str) -> Path | None:

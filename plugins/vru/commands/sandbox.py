@@ -24,7 +24,9 @@ def next_month() -> None:
     from vru import sandbox
     from vru.profile import bind
     from vru.settings import settings
+    from vru.warehouse.migrate import migrate
 
+    migrate()
     _only_sandbox(bind(None))
     typer.echo(f"today is {sandbox.advance(settings().ensure_home() / 'sandbox').isoformat()} (synthetic)")
 

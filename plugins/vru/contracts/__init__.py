@@ -2,7 +2,7 @@
 
 from vru.contracts.columns import Column
 from vru.contracts.contract import Contract
-from vru.contracts.formats import Csv, Format, Geojson
+from vru.contracts.formats import Csv, Format, Geojson, Json, Unpivot, Workbook, Zip
 from vru.contracts.loader import ContractError, load_contract, load_contracts
 from vru.contracts.resource import Resource
 from vru.contracts.transport import Arcgis, Archive, Datastore, Inbox, Nomis, Pages
@@ -18,9 +18,13 @@ __all__ = [
     "Format",
     "Geojson",
     "Inbox",
+    "Json",
     "Nomis",
     "Pages",
     "Resource",
+    "Unpivot",
+    "Workbook",
+    "Zip",
     "load_contract",
     "load_contracts",
 ]

@@ -59,8 +59,11 @@ class Contract(Strict):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over everything that can change what a parse makes of the same bytes."""
-        resources = [r.model_dump(mode="json") for r in self.resources]
+        """sha256 over everything that can change what a parse makes of the same bytes.
+
+        What is left at its default is left out, so that a new option changes no contract that does not use it.
+        """
+        resources = [r.model_dump(mode="json", exclude_defaults=True) for r in self.resources]
         _without_prose(resources)
         parse = {"resources": resources, "person": self.row_is_person}
         return hashlib.sha256(json.dumps(parse, sort_keys=True).encode()).hexdigest()

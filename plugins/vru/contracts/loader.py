@@ -10,6 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from vru.contracts.contract import Contract
+from vru.contracts.problems import problems
+from vru.contracts.values import shared_values
 from vru.settings import settings
 
 
@@ -24,17 +26,22 @@ def load_contract(feed: str, folder: Path | None = None) -> Contract:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yml"))) or "none"
         raise ContractError(f"{path.name}: no such feed; known feeds: {known}")
-    return _load(path, path.stat().st_mtime_ns)
+    return _load(path, _changed(path))
 
 
 def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
     """All contracts by feed slug, in alphabetical order. Raises ContractError."""
     folder = folder or settings().feeds_dir
-    return {path.stem: _load(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yml"))}
+    return {path.stem: _load(path, _changed(path)) for path in sorted(folder.glob("*.yml"))}
+
+
+def _changed(path: Path) -> tuple[int, ...]:
+    """When the contract and the maps that it may share were last written."""
+    return tuple(found.stat().st_mtime_ns for found in (path, *sorted((path.parent / "values").glob("*.yml"))))
 
 
 @cache
-def _load(path: Path, _changed: int) -> Contract:
+def _load(path: Path, _when: tuple[int, ...]) -> Contract:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -49,8 +56,7 @@ def _load(path: Path, _changed: int) -> Contract:
     try:
         return Contract.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_problem(content, dict(item)) for item in error.errors())
-        raise ContractError(f"{path.name}: {problems}") from error
+        raise ContractError(f"{path.name}: {problems(content, error)}") from error
 
 
 def _share_values(content: dict[str, Any], path: Path) -> None:
@@ -60,33 +66,8 @@ def _share_values(content: dict[str, Any], path: Path) -> None:
             name = column.get("values_from") if isinstance(column, dict) else None
             if not name:
                 continue
-            shared = path.parent / "values" / f"{name}.yml"
-            if not shared.is_file():
-                raise ContractError(
-                    f"{path.name}, key values_from: no file values/{name}.yml; add it or correct the name"
-                )
-            column["values"] = yaml.safe_load(shared.read_text(encoding="utf-8"))
+            try:
+                column["values"] = shared_values(name, path.parent).spellings
+            except ValueError as error:
+                raise ContractError(f"{path.name}, key values_from: {error}") from error
             del column["values_from"]
-
-
-def _problem(content: Any, item: dict[str, Any]) -> str:
-    """One mistake as `key a.b.c: what; mend`, with names in place of list positions."""
-    parts: list[str] = []
-    node = content
-    for step in item["loc"]:
-        node = _child(node, step)
-        name = node.get("name") if isinstance(step, int) and isinstance(node, dict) else None
-        parts.append(str(name or step))
-    message = item["msg"].removeprefix("Value error, ")
-    mend = {
-        "missing": "add it",
-        "extra_forbidden": "unknown key; remove it or correct the spelling",
-    }.get(item["type"], "")
-    return f"key {'.'.join(parts) or '(top)'}: {message}{'; ' + mend if mend else ''}"
-
-
-def _child(node: Any, step: str | int) -> Any:
-    try:
-        return node[step]
-    except (KeyError, IndexError, TypeError):
-        return node if isinstance(node, dict) else None

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vru.contracts.base import Slug, Strict
 from vru.contracts.columns import Column
-from vru.contracts.formats import Format
+from vru.contracts.formats import Format, Unpivot
 from vru.periods import Grain
 
 DeliveryMode = Literal["snapshot", "period", "append", "upsert"]
@@ -74,7 +74,7 @@ class Resource(Strict):
     names: list[Name] = Field(default_factory=list)
     partition: Partition | None = None
     formats: list[Format] = Field(min_length=1)
-    """What the bytes may be; the content tells which (at most one of a kind)."""
+    """What the bytes may be, at most one of a kind; the content tells which."""
     delivery: DeliveryMode
     grain: Grain = "none"
     unit_column: Slug | None = None
@@ -84,7 +84,15 @@ class Resource(Strict):
     rolling_window: bool = False
     """A snapshot may lack units that the one before it covers."""
     withholdable: list[Withholdable] = Field(default_factory=list)
+    unpivot: Unpivot | None = None
+    """A record is wide: several of its headers are values of one column."""
     columns: list[Column] = Field(min_length=1)
+
+    @property
+    def header_columns(self) -> list[Column]:
+        """The columns that stand under headers of their own: neither derived, nor made of a wide record's headers."""
+        wide = (self.unpivot.header_column, self.unpivot.cell_column) if self.unpivot else ()
+        return [c for c in self.columns if not c.month_of and c.name not in wide]
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -99,7 +107,7 @@ class Resource(Strict):
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"column {twice} is declared twice")
         seen: dict[tuple[str, ...], str] = {}
-        for column in self.columns:
+        for column in self.header_columns:
             for headers in column.headers:
                 key = tuple(h.strip().lower() for h in headers)
                 if key in seen:
@@ -123,4 +131,22 @@ class Resource(Strict):
                 raise ValueError(f"'{name}' is not among the columns")
         if self.partition and self.partition.column and self.partition.column not in names:
             raise ValueError(f"partition column '{self.partition.column}' is not among the columns")
+        kinds = [form.kind for form in self.formats]
+        if len(set(kinds)) < len(kinds) or set(kinds) == {"zip"}:
+            raise ValueError("'formats' needs one entry per kind, and beside zip what the files in it are")
+        self._check_unpivot()
         return self
+
+    def _check_unpivot(self) -> None:
+        if self.unpivot is None:
+            return
+        header, cell = self.unpivot.header_column, self.unpivot.cell_column
+        names = [c.name for c in self.columns]
+        if header == cell or header not in names or cell not in names:
+            raise ValueError("'unpivot' needs two of the columns: one for the header, one for the cell")
+        if self.column(header).aliases or self.column(cell).aliases:
+            raise ValueError("the columns of 'unpivot' stand under no header of their own; remove their aliases")
+        if any(c.month_of in (header, cell) for c in self.columns):
+            raise ValueError("'month_of' cannot name a column of 'unpivot'")
+        if unfit := {form.kind for form in self.formats} - {"csv", "workbook", "zip"}:
+            raise ValueError(f"'unpivot' is for tables, not for {sorted(unfit)}")

@@ -67,10 +67,11 @@ def _releases(
         """
         select distinct on (b.batch_id)
             b.batch_id, b.feed, b.resource, b.sha256, b.file_name, b.public_id, d.source_url, d.vintage_at,
-            f.licence, f.homepage, f.personal_data, l.container_sha256, l.member_name,
+            f.licence, f.homepage, f.personal_data, o.container_sha256, o.member_name,
             (
                 select array_agg(distinct x.source_url) from ops.delivery x
-                where x.feed = b.feed and x.resource = b.resource and x.sha256 = b.sha256 and x.refusal = ''
+                join ops.content y on y.content_id = x.content_id
+                where y.feed = b.feed and y.sha256 = b.sha256 and y.refusal = ''
             ) as addresses,
             (
                 select c.url from ops.confirmation c where c.feed = b.feed and c.sha256 = b.sha256
@@ -79,9 +80,8 @@ def _releases(
         from unnest(%s::bigint[], %s::timestamptz[]) as i (batch_id, vintage_at)
         join ops.batch b on b.batch_id = i.batch_id
         join ops.feed f on f.feed = b.feed
-        join ops.landed_file l on l.sha256 = b.sha256
-        join ops.delivery d
-          on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+        join ops.content o on o.content_id = b.content_id
+        join ops.delivery d on d.content_id = b.content_id
         where d.vintage_at <= i.vintage_at
         order by b.batch_id, d.vintage_at desc, d.delivery_id desc
         """,

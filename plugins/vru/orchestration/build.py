@@ -14,7 +14,7 @@ from vru.contracts import Contract
 from vru.orchestration import assets
 from vru.orchestration.ingest import START
 from vru.orchestration.steps import default_args, log, task_errors
-from vru.transform import DOMAINS
+from vru.transform import domains
 
 DOC = """\
 ### Build the marts
@@ -84,7 +84,7 @@ def build_dag(contracts: Sequence[Contract]) -> DAG:
 
     build_id: Any = prepare()
     previous = build_id
-    for domain in DOMAINS:
+    for domain in domains():
         step = domain_task(domain)(build_id)
         previous >> step
         previous = step

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import smtplib
+import tempfile
+from pathlib import Path
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 
@@ -73,10 +75,14 @@ def _connected() -> SmtpHook:
 
 
 def _send(hook: SmtpHook, mail: Mail) -> None:
-    hook.send_email_smtp(
-        to=[mail.recipient],
-        subject=mail.subject,
-        html_content=mail.html,
-        files=[str(mail.file)],
-        custom_headers={"Message-ID": mail.message_id},
-    )
+    # the hook takes files of this machine alone; so what is sent is also exactly what was compared with the ledger
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / mail.file_name
+        file.write_bytes(mail.content)
+        hook.send_email_smtp(
+            to=[mail.recipient],
+            subject=mail.subject,
+            html_content=mail.html,
+            files=[str(file)],
+            custom_headers={"Message-ID": mail.message_id},
+        )

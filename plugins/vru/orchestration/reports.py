@@ -68,7 +68,7 @@ def reports_dag() -> DAG:
             from vru.reporting.recipients import recipients
             from vru.settings import settings
 
-            to = recipients(settings().report_to, settings().approved_recipients_file)
+            to = recipients(settings().report_to, settings().report_approved)
             if not to:
                 raise AirflowSkipException("VRU_REPORT_TO names nobody; nothing is mailed")
             log.info(

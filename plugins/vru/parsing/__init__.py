@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from vru.contracts import Contract, Csv, Format, Resource
-from vru.parsing import csv_reader, geojson
-from vru.parsing.content import is_json, refuse_contradiction, refuse_other_types
-from vru.parsing.csv_structure import BLOCK_BYTES, read_exactly
+from vru.contracts import Contract, Resource
+from vru.contracts.formats import Format
+from vru.parsing.content import is_json, refuse_other_types
+from vru.parsing.formats import FORMATS
+from vru.parsing.formats.base import BLOCK_BYTES, Sizes
 from vru.parsing.header import fits
 from vru.parsing.model import Chunk, NulledCell, Reject, Unreadable
 from vru.parsing.reading import Reading, located
+from vru.parsing.stream import MAX_HEADER_BYTES, Rejoined, read_exactly
 
 #: As many first bytes as `choose_resource` needs.
 HEAD_BYTES = 1 << 20
@@ -62,52 +64,54 @@ def read(
 
     The header is read at once; rows are read while the result is iterated. Raises Unreadable, with feed and file named.
     """
-    head = read_exactly(stream, HEAD_BYTES if resource is None else csv_reader.MAX_HEADER_BYTES)
+    head = read_exactly(stream, HEAD_BYTES if resource is None else MAX_HEADER_BYTES)
     chosen = choose_resource(contract, head, file_name) if resource is None else contract.resource(resource)
-    whole = csv_reader.Rejoined(head, stream)
+    whole = Rejoined(head, stream)
     try:
         form = _format(chosen, head)
-        refuse_contradiction(file_name, "JSON" if form.kind == "geojson" else "text")
-        if isinstance(form, Csv):
-            return csv_reader.read_csv(
-                contract, chosen, form, whole, file_name=file_name, chunk_rows=chunk_rows, block_bytes=block_bytes
-            )
-        return geojson.read_geojson(contract, chosen, whole, file_name=file_name, chunk_rows=chunk_rows)
+        opened = FORMATS[form.kind].read(whole, chosen, form, file_name, Sizes(chunk_rows, block_bytes))
+        return Reading(contract, chosen, opened, kind=form.kind, file_name=file_name)
     except Unreadable as error:
         raise located(error, contract, file_name) from None
 
 
+def _readable(resource: Resource) -> list[Format]:
+    """The formats of the resource; a ZIP holds them and is none."""
+    return [form for form in resource.formats if form.kind in FORMATS]
+
+
 def _format(resource: Resource, head: bytes) -> Format:
     """The format of the resource that the content has. Raises Unreadable if it has none of them."""
-    kind = "geojson" if is_json(head) else "csv"
-    for form in resource.formats:
-        if form.kind == kind:
+    forms = _readable(resource)
+    for form in forms:
+        if FORMATS[form.kind].sniff(head):
             return form
-    refuse_other_types(head, " or ".join(form.kind for form in resource.formats))
-    if kind == "geojson":
+    due = " or ".join(FORMATS[form.kind].WORDS for form in forms)
+    refuse_other_types(head, due)
+    if is_json(head):
         raise Unreadable(
             "json_body",
-            "the content is JSON, but a text table is due (an error answer?); open its address in a browser",
+            f"the content is JSON, but {due} is due (an error answer?); open its address in a browser",
             line=1,
         )
-    raise Unreadable("not_geojson", "the content is a text table or plain text, but GeoJSON is due", line=1)
+    raise Unreadable(f"not_{forms[0].kind}", f"the content is a text table or plain text, but {due} is due", line=1)
 
 
 def _fits(resource: Resource, head: bytes) -> bool:
     try:
         form = _format(resource, head)
-        headers = csv_reader.headers_of(head, form) if isinstance(form, Csv) else geojson.headers_of(head)
+        return fits(resource, FORMATS[form.kind].headers(head, resource, form))
     except Unreadable:
         return False
-    return fits(resource, headers)
 
 
 def _explain(contract: Contract, head: bytes) -> None:
     """Raise what is wrong with the content itself, if anything is: that says more than that nothing fits."""
-    for form in (form for resource in contract.resources for form in resource.formats):
-        if is_json(head) == (form.kind == "geojson"):
-            _ = csv_reader.headers_of(head, form) if isinstance(form, Csv) else geojson.headers_of(head)
-            return
+    for resource in contract.resources:
+        for form in _readable(resource):
+            if FORMATS[form.kind].sniff(head):
+                FORMATS[form.kind].headers(head, resource, form)
+                return
     _format(contract.resources[0], head)
 
 

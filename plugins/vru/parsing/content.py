@@ -25,10 +25,14 @@ _MAGIC = (
 _OTHER_NAMES = re.compile(r"\.(xlsx|xlsm|xls|ods|pdf|zip|gz|parquet)$", re.IGNORECASE)
 
 
+#: A list as it begins; a text table may begin with a bracket too, but not so.
+_LIST = re.compile(rb"\[\s*(?:[{\]]|$)")
+
+
 def is_json(head: bytes) -> bool:
-    """Whether the content starts as JSON object or as a JSON text sequence (RFC 7464)."""
+    """Whether the content starts as a JSON object, a list of objects, or a JSON text sequence (RFC 7464)."""
     start = head.removeprefix(UTF8_BOM).lstrip()
-    return start.startswith((b"{", RECORD_SEPARATOR))
+    return start.startswith((b"{", RECORD_SEPARATOR)) or _LIST.match(start) is not None
 
 
 def refuse_other_types(head: bytes, wanted: str) -> None:

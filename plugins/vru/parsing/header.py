@@ -6,9 +6,9 @@ import re
 import string
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from vru.contracts import Column, Resource
+from vru.contracts import Column, Resource, Unpivot
 from vru.parsing.model import Unreadable
 
 MAX_SHOWN = 40
@@ -27,13 +27,25 @@ class HeaderMap:
     """Positions of the contract's columns in a record of `width` cells.
 
     `positions` has the columns that stand in the file, each with the cells that make it up; `index_position`
-    is a column without a name that must turn out to be running integers.
+    is a column without a name that must turn out to be running integers. `wide` has the headers of a wide record:
+    position, and what its pattern read of the header, in the order of the file. `line` is that of the header.
     """
 
     positions: dict[str, tuple[int, ...]]
     width: int
     unknown: tuple[str, ...]
     index_position: int | None
+    wide: dict[int, str] = field(default_factory=dict)
+    line: int = 1
+
+    @property
+    def cells(self) -> dict[str, tuple[int, ...]]:
+        """Every cell that is read: that of a column by its name, that of a wide record by its position."""
+        return {**self.positions, **{str(position): (position,) for position in self.wide}}
+
+    def records(self, rows: int) -> int:
+        """How many records make about this many rows; at least one."""
+        return max(1, rows // max(1, len(self.wide)))
 
 
 def fold(header: str) -> str:
@@ -50,24 +62,30 @@ def shown(header: str) -> str:
 
 
 def fits(resource: Resource, headers: Sequence[str]) -> bool:
-    """Whether every required column of the resource stands among the headers."""
+    """Whether every required column of the resource stands among the headers, and one that its pattern wants."""
     present = {fold(h) for h in headers}
-    return all(_alternatives(c, present) for c in resource.columns if c.required and not c.month_of)
+    if resource.unpivot is not None and not any(_wide_text(resource.unpivot, h) is not None for h in headers):
+        return False
+    return all(_alternatives(c, present) for c in resource.header_columns if c.required)
+
+
+def unknown_column(name: str) -> str:
+    """The warning about a column that the contract does not know."""
+    return f"unknown column '{name}' was left out"
 
 
 def match_header(resource: Resource, headers: Sequence[str], *, line: int = 1) -> HeaderMap:
     """Find the contract's columns among the headers of a file.
 
-    Raises Unreadable for a duplicate, blank or look-alike header, and for a missing required column.
+    Raises Unreadable for a duplicate, blank or look-alike header, for a missing required column, and where no header
+    of a wide record stands there.
     """
     folded = [fold(h) for h in headers]
     _refuse_duplicates(headers, folded, line)
     where = {f: position for position, f in enumerate(folded) if f}
     positions: dict[str, tuple[int, ...]] = {}
     missing: list[Column] = []
-    for column in resource.columns:
-        if column.month_of:
-            continue
+    for column in resource.header_columns:
         found = _alternatives(column, where.keys())
         if len(found) > 1:
             raise Unreadable(
@@ -83,11 +101,30 @@ def match_header(resource: Resource, headers: Sequence[str], *, line: int = 1) -
             missing.append(column)
     used = {p for cells in positions.values() for p in cells}
     unknown = [position for position, f in enumerate(folded) if f and position not in used]
+    wide: dict[int, str] = {}
+    if resource.unpivot is not None:
+        texts = {position: _wide_text(resource.unpivot, headers[position]) for position in unknown}
+        wide = {position: text for position, text in texts.items() if text is not None}
+        unknown = [position for position in unknown if position not in wide]
     _refuse_look_alikes(resource, [headers[p] for p in unknown], line)
     names = tuple(shown(headers[p]) for p in unknown)
     if missing:
         raise _missing(missing, names, some_known=bool(positions), line=line)
-    return HeaderMap(positions, len(headers), names, _blank_position(folded, line))
+    if resource.unpivot is not None and not wide:
+        raise Unreadable(
+            "missing_column",
+            f"no header fits '{resource.unpivot.headers}', which tells the columns that become rows; compare the "
+            "header with the contract",
+            line=line,
+            column=resource.unpivot.header_column,
+        )
+    return HeaderMap(positions, len(headers), names, _blank_position(folded, line), wide, line)
+
+
+def _wide_text(unpivot: Unpivot, header: str) -> str | None:
+    """What a header of a wide record says; None for any other header."""
+    found = re.fullmatch(unpivot.headers, header.strip(BLANKS), re.IGNORECASE)
+    return found and (found.group(1) if found.re.groups else found.group())
 
 
 def _alternatives(column: Column, present: set[str] | object) -> list[list[str]]:
@@ -123,7 +160,7 @@ def _blank_position(folded: list[str], line: int) -> int | None:
 
 def _refuse_look_alikes(resource: Resource, unknown: list[str], line: int) -> None:
     """A header that only looks like a known one is a fault of the file, not a new column."""
-    known = {fold(part): part for c in resource.columns for way in c.headers for part in way}
+    known = {fold(part): part for c in resource.header_columns for way in c.headers for part in way}
     for header in unknown:
         if header.isascii():
             continue

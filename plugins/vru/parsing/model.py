@@ -29,10 +29,10 @@ class Unreadable(Exception):  # noqa: N818 - it names a state of the file
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One reason why one record goes to quarantine; several may name one line.
+    """One reason why a row goes to quarantine; several may name one line and part.
 
-    `column` is the contract column, '' if it is about the whole record. `record` holds the cells as received
-    by contract column. `reason` holds no value.
+    `part` is 0 for the whole record, else the row of a wide record. `column` is the contract column, '' if it is about
+    no single one. `record` holds the cells as received by contract column. `reason` holds no value.
     """
 
     line_number: int
@@ -40,24 +40,44 @@ class Reject:
     code: str
     reason: str
     record: dict[str, str]
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NulledCell:
-    """A cell that became null because its value is unknown to the contract; its row still counts."""
+    """A cell that became null because its value is unknown to the contract; its row still counts.
+
+    `part` is 0 where the cell belongs to all rows that the record makes.
+    """
 
     line_number: int
     column: str
     code: str
     reason: str
     received: str
+    part: int = 0
+
+
+@dataclass
+class Cells:
+    """Some records before typing: cells as received by contract column, and the records that are no rows.
+
+    The cells under the headers of a wide record stand under their position (`HeaderMap.cells`). `lines` has the line
+    of each record in `cells`; `records` counts these and the refused ones.
+    """
+
+    lines: pl.Series
+    cells: dict[str, pl.Series]
+    rejects: list[Reject]
+    records: int
 
 
 @dataclass(slots=True)
 class Chunk:
     """Consecutive records of one file.
 
-    `frame` has one row per accepted record: `line_number`, then the columns of the raw table but `batch_id`.
+    `frame` has one row per accepted row: `line_number` and `part`, then the columns of the raw table but `batch_id`.
+    `part` is 0 where a record makes one row; the rows of a wide record count up from 1, header by header.
     Types: text, decimal and json String (a decimal as its digits, so that none is lost), integer Int64,
     boolean Boolean, date and month Date, timestamp Datetime in UTC. `records` counts the records read for
     this chunk, accepted or not.

@@ -3,85 +3,63 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, datetime
 
 import polars as pl
 
 from vru.contracts import Contract, Resource
-from vru.parsing.header import HeaderMap
-from vru.parsing.model import Chunk, NulledCell, Reject, Unreadable
+from vru.parsing.formats.base import Opened
+from vru.parsing.header import unknown_column
+from vru.parsing.model import Cells, Chunk, NulledCell, Unreadable
 from vru.parsing.values import Typer
+from vru.parsing.wide import Wide
 from vru.periods import LONDON_NAME, unit_end, unit_start
 
 MAX_PARTITIONS = 100
 
 
-@dataclass
-class Cells:
-    """Some records before typing: cells as received by contract column, and the records that are no rows.
-
-    `lines` has the physical line of each record in `cells`; `records` counts these and the refused ones.
-    """
-
-    lines: pl.Series
-    cells: dict[str, pl.Series]
-    rejects: list[Reject]
-    records: int
-
-
 class Reading:
     """Iterate it once for its chunks; the summary below holds when the iteration has ended.
 
-    `partition` is None where neither header nor rows say it, or where they name several. `period_start` and
-    `period_end` are the first and the last day of the units of the accepted rows. `mandatory_cells` and
-    `blank_cells` count over the accepted rows. `key_rejects` counts rejects in a column of the key or in the
-    unit column. Iterating raises Unreadable where the bytes turn out to be unreadable.
+    `rows_parsed`, `rows_accepted` and `rows_rejected` count records of the file; a wide record is rejected as soon as
+    one of its rows is, though its other rows stand. `raw_rows` counts the rows that were made. `partition` is None
+    where neither header nor rows say it, or where they name several. `period_start` and `period_end` are the first
+    and the last day of the units of the accepted rows. `mandatory_cells` and `blank_cells` count over the accepted
+    rows. Iterating raises Unreadable where the bytes turn out to be unreadable.
     """
 
-    def __init__(
-        self,
-        contract: Contract,
-        resource: Resource,
-        *,
-        kind: str,
-        file_name: str,
-        headers: list[str],
-        columns: HeaderMap,
-        source: Iterator[Cells],
-        has_final_newline: Callable[[], bool],
-        allow_empty: bool,
-        warnings: list[str],
-    ) -> None:
+    def __init__(self, contract: Contract, resource: Resource, opened: Opened, *, kind: str, file_name: str) -> None:
         self.contract = contract
         self.resource = resource
         self.kind = kind
         self.file_name = file_name
-        self.had_header = True
-        self.headers = headers
+        self.headers = opened.headers
         self.rows_parsed = 0
         self.rows_rejected = 0
+        self.raw_rows = 0
         self.mandatory_cells = 0
         self.blank_cells = 0
-        self.key_rejects = 0
-        self.warnings = warnings
-        warnings += [unknown_column(name) for name in columns.unknown]
-        self._source = source
-        self._final_newline = has_final_newline
-        self._allow_empty = allow_empty
-        self._typer = Typer(resource)
+        self.warnings = opened.warnings
+        self.warnings += [unknown_column(name) for name in opened.columns.unknown]
+        self._opened = opened
+        self._typer = (
+            Wide(resource, opened.columns, has_types=opened.has_types)
+            if resource.unpivot
+            else Typer(resource.columns, has_types=opened.has_types)
+        )
         self._first: date | None = None
         self._last: date | None = None
         self._partitions: set[str] = set()
-        if columns.index_position is not None:
-            self.warnings.append(f"column {columns.index_position + 1} without a name is a running index; left out")
+        if opened.columns.index_position is not None:
+            position = opened.columns.index_position + 1
+            self.warnings.append(f"column {position} without a name is a running index; left out")
 
     def __iter__(self) -> Iterator[Chunk]:
         try:
-            for cells in self._source:
+            for cells in self._opened.source:
                 yield self._chunk(cells)
-            if not self.rows_parsed and not self._allow_empty:
+            if not self.rows_parsed and not self._opened.allow_empty:
                 raise Unreadable(
                     "no_rows", "the file has a header and no rows; fetch it again, and ask the partner if it stays so"
                 )
@@ -91,13 +69,13 @@ class Reading:
 
     @property
     def rows_accepted(self) -> int:
-        """Records that became rows."""
+        """Records all of whose rows were accepted."""
         return self.rows_parsed - self.rows_rejected
 
     @property
     def has_final_newline(self) -> bool:
         """Whether the last record ends in a newline; True for a format without lines."""
-        return self._final_newline()
+        return self._opened.has_final_newline()
 
     @property
     def partition(self) -> str | None:
@@ -121,9 +99,10 @@ class Reading:
         typed = self._typer.read(cells.lines, cells.cells)
         rejects = sorted(cells.rejects + typed.rejects, key=lambda r: r.line_number) if cells.rejects else typed.rejects
         self.rows_parsed += cells.records
-        self.rows_rejected += cells.records - typed.frame.height
-        key = {*self.resource.key, self.resource.unit_column}
-        self.key_rejects += sum(r.column in key for r in rejects)
+        self.rows_rejected += (
+            len({r.line_number for r in rejects}) if self.resource.unpivot else cells.records - typed.frame.height
+        )
+        self.raw_rows += typed.frame.height
         self._count_blanks(typed.frame, typed.nulled)
         self._note_unit(typed.frame)
         self._note_partition(typed.frame)
@@ -175,11 +154,6 @@ class Reading:
             self.warnings.append(f"{place} names no partition")
         else:
             self.warnings.append(f"{place} names {len(found)} partitions, but a file is of one")
-
-
-def unknown_column(name: str) -> str:
-    """The warning about a column that the contract does not know."""
-    return f"unknown column '{name}' was left out"
 
 
 def located(error: Unreadable, contract: Contract, file_name: str) -> Unreadable:

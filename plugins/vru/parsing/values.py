@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
-from vru.contracts import Column, Resource
+from vru.contracts import Column
 from vru.parsing.model import NulledCell, Reject
 from vru.periods import LONDON, LONDON_NAME
 
@@ -41,6 +41,15 @@ _FAULTS = {
 _EITHER = ("day_month_swap", "could be day and month, or month and day")
 _DAY_AND_MONTH = r"^([0-9]{1,2})[/. -]([0-9]{1,2})[/. -](?:[0-9]{4}|[0-9]{2})(?:$|[^0-9])"
 
+#: What a spreadsheet writes where a formula has no value, and our own words where it has stored none.
+NO_STORED_VALUE = "#NO_STORED_VALUE"
+_SPREADSHEET_FAULT = (
+    r"^\s*(?:#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|GETTING_DATA|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
+    r"|BUSY!|NO_STORED_VALUE)|Err:[0-9]{3})\s*$"
+)
+_ERROR_CELL = ("error_cell", "a fault of the spreadsheet stands there in place of a value")
+_ISO = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f")
+
 _BLANK = "blank, but the contract wants a value"
 _TRUTH = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
@@ -49,33 +58,64 @@ _MAX_REMEMBERED = 100_000
 
 @dataclass
 class Typed:
-    """The typed rows of some cells: `frame` of the accepted rows, and the cells at fault."""
+    """The typed rows of some cells: `frame` of the accepted rows, and the cells at fault.
+
+    `kept` has the places of the accepted rows among those read; None where all are.
+    """
 
     frame: pl.DataFrame
     rejects: list[Reject]
     nulled: list[NulledCell]
+    kept: pl.Series | None = None
+
+
+@dataclass
+class _Fault:
+    """The rows whose cell of this column is at fault, and why."""
+
+    column: Column
+    code: str
+    words: str
+    bad: pl.Series
+
+
+#: The cells as received of some rows, given by their places: one mapping per row.
+Received = Callable[[pl.Series], list[dict[str, str]]]
 
 
 class Typer:
-    """Reads the cells of one resource; made once per file."""
+    """Reads the cells of some columns; made once per file.
 
-    def __init__(self, resource: Resource) -> None:
-        self._resource = resource
-        self._columns = [_ColumnReader(c) for c in resource.columns if not c.month_of]
-        self._derived = [c for c in resource.columns if c.month_of]
-        self._order = ["line_number"]
-        for column in resource.columns:
-            self._order.append(column.name)
-            if column.source_name:
-                self._order.append(column.source_name)
+    `has_types`: the cells come from typed ones, so that a date stands there as ISO 8601 writes it, whatever the
+    contract's formats, and a fault of a spreadsheet as its own text.
+    """
 
-    def read(self, lines: pl.Series, cells: dict[str, pl.Series]) -> Typed:
-        """Type one chunk. `cells` has a String series per column that stands in the file, as received."""
+    def __init__(self, columns: Sequence[Column], *, has_types: bool = False) -> None:
+        self._columns = [ColumnReader(c, has_types=has_types) for c in columns if not c.month_of]
+        self._derived = [c for c in columns if c.month_of]
+        self._has_types = has_types
+        self._order = ["line_number", "part", *(name for column in columns for name in stored_names(column))]
+
+    def read(
+        self,
+        lines: pl.Series,
+        cells: dict[str, pl.Series],
+        *,
+        parts: pl.Series | None = None,
+        blank: pl.Series | None = None,
+        received: Received | None = None,
+    ) -> Typed:
+        """Type one chunk. `cells` has a String series per column that stands in the file, as received.
+
+        `blank` tells where nothing else stands in the record; a row without any cell is then refused as blank.
+        `received` hands out what a refused row held, by default its `cells`.
+        """
         height = len(lines)
-        out: dict[str, pl.Series] = {"line_number": lines.alias("line_number")}
-        faults: list[tuple[Column, str, str, pl.Series]] = []
+        parts = pl.Series("part", [0], pl.Int64).new_from_index(0, height) if parts is None else parts
+        out: dict[str, pl.Series] = {"line_number": lines.alias("line_number"), "part": parts.alias("part")}
+        faults: list[_Fault] = []
         nulled: list[NulledCell] = []
-        blank = pl.Series([True]).new_from_index(0, height)
+        blank = pl.Series([True]).new_from_index(0, height) if blank is None else blank
         for reader in self._columns:
             column, cell = reader.column, cells.get(reader.column.name)
             if cell is None:
@@ -90,52 +130,66 @@ class Typer:
             if column.source_name:
                 out[column.source_name] = kept.alias(column.source_name)
             if not column.nullable and kept.null_count():
-                faults.append((column, "blank_not_allowed", _BLANK, kept.is_null()))
+                faults.append(_Fault(column, "blank_not_allowed", _BLANK, kept.is_null()))
+            wrong = _spreadsheet_faults(kept) if self._has_types else None
+            if wrong is not None and wrong.any():
+                faults.append(_Fault(column, *_ERROR_CELL, wrong))
             if value.null_count() > kept.null_count():
                 bad = value.is_null() & kept.is_not_null()
+                if wrong is not None:
+                    bad &= ~wrong
                 if column.unmapped == "null_cell" and column.nullable:
-                    nulled += _nulled(column, *_FAULTS[column.type], lines, kept, bad)
+                    nulled += _nulled(column, *_FAULTS[column.type], lines, parts, kept, bad)
                 else:
                     faults += _unreadable(column, kept, bad)
         for column in self._derived:
             out[column.name] = month_in_london(out[str(column.month_of)]).alias(column.name)
-            said_of_time = _any([bad for other, *_, bad in faults if other.name == column.month_of], height)
+            said_of_time = _any([fault.bad for fault in faults if fault.column.name == column.month_of], height)
             missing = out[column.name].is_null() & ~said_of_time
             if not column.nullable and missing.any():
-                faults.append((column, "blank_not_allowed", _BLANK, missing))
+                faults.append(_Fault(column, "blank_not_allowed", _BLANK, missing))
         frame = pl.DataFrame({name: out[name] for name in self._order})
-        return self._without_rejected(frame, lines, cells, faults, nulled, blank)
+        return _without_rejected(frame, received or _from(cells), faults, nulled, blank)
 
-    def _without_rejected(
-        self,
-        frame: pl.DataFrame,
-        lines: pl.Series,
-        cells: dict[str, pl.Series],
-        faults: list[tuple[Column, str, str, pl.Series]],
-        nulled: list[NulledCell],
-        blank: pl.Series,
-    ) -> Typed:
-        if not faults and not blank.any():
-            return Typed(frame, [], nulled)
-        refused = _any([bad for *_, bad in faults], len(lines)) | blank
-        rows = refused.arg_true()
-        numbers = lines.gather(rows).to_list()
-        received = pl.DataFrame({name: cell.alias(name) for name, cell in cells.items()})[rows].to_dicts()
-        records = [{name: value or "" for name, value in row.items()} for row in received]
-        place = {row: i for i, row in enumerate(rows.to_list())}
-        is_blank = set(blank.arg_true().to_list())
-        rejects = [
-            Reject(numbers[place[row]], "", "blank_row", "every cell of the record is blank", records[place[row]])
-            for row in sorted(is_blank)
-        ]
-        for column, code, words, bad in faults:
-            for row in bad.arg_true().to_list():
-                if row not in is_blank:
-                    i = place[row]
-                    rejects.append(Reject(numbers[i], column.name, code, f"{column.name}: {words}", records[i]))
-        gone = set(numbers)
-        rejects.sort(key=lambda r: r.line_number)
-        return Typed(frame.filter(~refused), rejects, [n for n in nulled if n.line_number not in gone])
+
+def stored_names(column: Column) -> list[str]:
+    """The columns of the raw table that a column of the contract makes."""
+    return [column.name, column.source_name] if column.source_name else [column.name]
+
+
+def _from(cells: dict[str, pl.Series]) -> Received:
+    def received(rows: pl.Series) -> list[dict[str, str]]:
+        found = pl.DataFrame({name: cell.alias(name) for name, cell in cells.items()})[rows].to_dicts()
+        return [{name: value or "" for name, value in row.items()} for row in found]
+
+    return received
+
+
+def _without_rejected(
+    frame: pl.DataFrame, received: Received, faults: list[_Fault], nulled: list[NulledCell], blank: pl.Series
+) -> Typed:
+    if not faults and not blank.any():
+        return Typed(frame, [], nulled)
+    refused = _any([fault.bad for fault in faults], frame.height) | blank
+    rows = refused.arg_true()
+    at = list(zip(frame["line_number"].gather(rows).to_list(), frame["part"].gather(rows).to_list(), strict=True))
+    records = received(rows)
+    place = {row: i for i, row in enumerate(rows.to_list())}
+    is_blank = set(blank.arg_true().to_list())
+    rejects = []
+    for row in sorted(is_blank):
+        (line, part), record = at[place[row]], records[place[row]]
+        rejects.append(Reject(line, "", "blank_row", "every cell of the record is blank", record, part))
+    for fault in faults:
+        name = fault.column.name
+        for row in fault.bad.arg_true().to_list():
+            if row not in is_blank:
+                (line, part), record = at[place[row]], records[place[row]]
+                rejects.append(Reject(line, name, fault.code, f"{name}: {fault.words}", record, part))
+    gone = set(at)
+    rejects.sort(key=lambda r: (r.line_number, r.part))
+    kept = (~refused).arg_true()
+    return Typed(frame[kept], rejects, [n for n in nulled if (n.line_number, n.part) not in gone], kept)
 
 
 def month_in_london(times: pl.Series) -> pl.Series:
@@ -150,30 +204,37 @@ def _any(masks: list[pl.Series], height: int) -> pl.Series:
     return found
 
 
-def _unreadable(column: Column, kept: pl.Series, bad: pl.Series) -> Iterator[tuple[Column, str, str, pl.Series]]:
+def _spreadsheet_faults(kept: pl.Series) -> pl.Series:
+    """Where a cell holds what a spreadsheet writes in place of a value that it cannot work out."""
+    return kept.str.contains(_SPREADSHEET_FAULT).fill_null(False)
+
+
+def _unreadable(column: Column, kept: pl.Series, bad: pl.Series) -> Iterator[_Fault]:
     """Why the bad cells of a column cannot be read, with the cells: by the type, or two readings of a day."""
     if column.type in ("date", "month", "timestamp"):
         parts = kept.str.strip_chars().str.extract_groups(_DAY_AND_MONTH)
         first, second = (parts.struct.field(name).cast(pl.Int64) for name in ("1", "2"))
         either = (bad & first.is_between(1, 12) & second.is_between(1, 12) & (first != second)).fill_null(False)
-        yield column, *_EITHER, either
+        yield _Fault(column, *_EITHER, either)
         bad = bad & ~either
-    yield column, *_FAULTS[column.type], bad
+    yield _Fault(column, *_FAULTS[column.type], bad)
 
 
 def _nulled(
-    column: Column, code: str, words: str, lines: pl.Series, kept: pl.Series, bad: pl.Series
+    column: Column, code: str, words: str, lines: pl.Series, parts: pl.Series, kept: pl.Series, bad: pl.Series
 ) -> Iterator[NulledCell]:
     rows = bad.arg_true()
-    for line, received in zip(lines.gather(rows).to_list(), kept.gather(rows).to_list(), strict=True):
-        yield NulledCell(line, column.name, code, f"{column.name}: {words}; the cell was made null", received)
+    where = zip(*(series.gather(rows).to_list() for series in (lines, parts, kept)), strict=True)
+    for line, part, received in where:
+        yield NulledCell(line, column.name, code, f"{column.name}: {words}; the cell was made null", received, part)
 
 
-class _ColumnReader:
+class ColumnReader:
     """Reads the cells of one column. Spellings already met are remembered from chunk to chunk."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, *, has_types: bool = False) -> None:
         self.column = column
+        self._formats = [*column.formats, *(_ISO if has_types else ())]
         self._markers = {marker.strip().lower() for marker in column.null_markers}
         self._remembered: dict[str, Any] = {}
         self._spellings = {}
@@ -239,7 +300,7 @@ class _ColumnReader:
         """The first of the contract's formats that fits. Two-digit years 00-68 are 2000-2068 (POSIX)."""
         if not text.isascii():
             return None
-        for form in self.column.formats:
+        for form in self._formats:
             try:
                 return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
             except ValueError:

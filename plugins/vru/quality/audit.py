@@ -10,7 +10,6 @@ from psycopg2.extras import RealDictCursor, execute_values
 from vru.quality import quarantine, stability
 from vru.quality.batch import load_batch
 from vru.quality.errors import QualityError
-from vru.quality.expectations import expectation_of_batch
 from vru.quality.recheck import recheck_later
 from vru.quality.verdict import FailedCheck, Verdict, one_line, stored_verdict
 from vru.quality.withholding import withhold
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.batch import Batch
-    from vru.quality.gate import Outcome
+    from vru.quality.checks.base import Outcome
 
 
 def audit(batch_id: int, *, today: date) -> Verdict:
@@ -67,9 +66,9 @@ def admit(batch_id: int) -> bool:
 def _audit(cursor: Cursor, batch: Batch) -> None:
     from vru.quality import gate  # Great Expectations takes seconds to import
 
-    outcomes = gate.run(
-        "raw", batch.facts.table, batch.batch_id, [expectation_of_batch(check, batch) for check in batch.suite.checks]
-    )
+    subject = batch.subject
+    checks = [check.expectation(subject) for check in batch.suite.checks]
+    outcomes = gate.run(subject.schema, subject.table, subject.batch_id, checks)
     counts = quarantine.failing_rows(cursor, batch, outcomes)
     lines = quarantine.move_out(cursor, batch, outcomes)
     of_rows = (
@@ -86,7 +85,7 @@ def _audit(cursor: Cursor, batch: Batch) -> None:
     holding += [
         FailedCheck(check.id, "critical", check.reason)
         for check in batch.suite.checks
-        if check.level == "table" and check.severity == "critical" and not outcomes[check.id].is_success
+        if not check.is_on_rows and check.severity == "critical" and not outcomes[check.id].is_success
     ]
     stability.measure(cursor, batch.batch_id, batch.contract, batch.resource, batch.suite)
     cursor.execute(
@@ -107,7 +106,7 @@ def _write_results(
         (
             batch.batch_id, batch.suite_name, check.id, check.type, check.column, check.severity_name, check.reason,
             outcomes[check.id].is_success, batch.rows_in_raw,
-            counts.get(check.id, 0 if outcomes[check.id].is_success and check.level == "row" else None),
+            counts.get(check.id, 0 if outcomes[check.id].is_success and check.is_on_rows else None),
             outcomes[check.id].remark,
         )
         for check in batch.suite.checks

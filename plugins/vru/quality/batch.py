@@ -7,9 +7,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from vru.contracts import load_contract
-from vru.quality import predicates
+from vru.quality.checks import RowsCheck, Subject
 from vru.quality.errors import QualityError
-from vru.quality.predicates import Facts
 from vru.quality.suites import ResourceSuite, load_feed_suite
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Batch:
     contract: Contract
     resource: Resource
     suite: ResourceSuite
-    facts: Facts
+    subject: Subject
     status: str
     is_audited: bool
     rows_parsed: int
@@ -35,7 +34,7 @@ class Batch:
     @property
     def table(self) -> str:
         """The raw table, as an SQL name."""
-        return f"raw.{predicates.quoted(self.facts.table)}"
+        return self.subject.name
 
     @property
     def suite_name(self) -> str:
@@ -65,21 +64,23 @@ def load_batch(cursor: Cursor, batch_id: int, today: date) -> Batch:
         raise QualityError(
             f"batch {batch_id} is of resource '{row['resource']}', which feeds/{contract.feed}.yml no longer has"
         ) from None
-    suite = load_feed_suite(contract.feed)
-    if resource.name not in suite.resources:
+    suite = load_feed_suite(contract.feed).resources.get(resource.name)
+    if suite is None:
         raise QualityError(f"expectations/raw/{contract.feed}.yml: no section for resource '{resource.name}'; add it")
-    facts = Facts(
+    subject = Subject(
         today=today,
+        table=contract.raw_table(resource.name),
+        batch_id=batch_id,
+        resource=resource,
         period_start=row["period_start"],
         period_end=row["period_end"],
         partition=row["partition"],
-        table=contract.raw_table(resource.name),
-        batch_id=batch_id,
+        has_rows_taken_out=row["audited_at"] is not None and row["rows_quarantined"] > 0,
     )
-    if any(check.type == "expect_key_to_be_unique" for check in suite.resources[resource.name].checks):
-        facts = replace(facts, repeated=predicates.repeated_key(resource, facts))
+    repeated = [check.kind.repeated(subject) for check in suite.checks if isinstance(check.kind, RowsCheck)]
+    subject = replace(subject, repeated=next(filter(None, repeated), ""))
     return Batch(
-        batch_id=batch_id, contract=contract, resource=resource, suite=suite.resources[resource.name], facts=facts,
+        batch_id=batch_id, contract=contract, resource=resource, suite=suite, subject=subject,
         status=row["status"], is_audited=row["audited_at"] is not None, rows_parsed=row["rows_parsed"],
         rows_quarantined=row["rows_quarantined"],
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Great Expectations on the warehouse: one context and one data source per schema for the life of the process.
 
 Importing this module imports Great Expectations (seconds), so it is imported inside functions only. Checks run in
-SQL. Those of Great Expectations that look at rows are bundled by it into one SELECT, and our own join that SELECT.
-The result format never asks for values: a failing row is found by our own SQL, made from the same suite entry.
+SQL. A check on rows hands in the condition under which a row fails, the one that quarantine uses; Great Expectations
+bundles these and its own aggregates into one SELECT. The result format never asks for values.
 """
 
 # Great Expectations is not typed for strict checking: its classes are Any here.
@@ -15,7 +15,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -34,13 +33,13 @@ from great_expectations.expectations.row_conditions import Column, RowConditionT
 from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent  # noqa: E402
 from great_expectations.render.renderer.renderer import renderer  # noqa: E402
 
+from vru.quality.checks.base import STATEMENT, Expectation, Outcome  # noqa: E402
 from vru.quality.errors import QualityError  # noqa: E402
 from vru.warehouse.engine import url  # noqa: E402
 
 # This module of it sets a level of its own when it is imported.
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
 
-STATEMENT = "expect_statement_to_hold"
 SHOWN = "expect_check_to_hold"
 """The type under which Data Docs show a stored result."""
 
@@ -156,25 +155,6 @@ class ExpectCheckToHold(BatchExpectation):
     ) -> list[Any]:
         template = {"template": "$title", "params": {"title": configuration.kwargs["title"]}}
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """One check as Great Expectations runs it."""
-
-    check_id: str
-    type: str
-    kwargs: dict[str, Any]
-    severity: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one: `observed` is the figure looked at (rows, or the unit of the remark), None if not asked."""
-
-    is_success: bool
-    observed: float | None = None
-    remark: str = ""
 
 
 def run(schema: str, table: str, batch_id: int | None, wanted: Iterable[Expectation]) -> dict[str, Outcome]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from psycopg2.extras import execute_values
 
-from vru.quality.expectations import expectation
-from vru.quality.predicates import Facts
+from vru.quality.checks import Subject
 from vru.quality.suites import load_mart_suites
 from vru.quality.verdict import FailedCheck
 from vru.warehouse.engine import raw_connection
@@ -46,16 +45,8 @@ def audit_build(schema: str, build_id: int) -> list[FailedCheck]:
                         (build_id, name, MISSING, MISSING, None, "critical", _MISSING_REASON, False, None, "")
                     )
                     continue
-                facts = Facts(today=date.today(), schema=schema, table=suite.mart)  # noqa: DTZ011 # no check of a mart asks
-                outcomes = gate.run(
-                    schema,
-                    suite.mart,
-                    None,
-                    [
-                        expectation(c, facts, "critical" if c.severity == "critical" else "warning")
-                        for c in suite.checks
-                    ],
-                )
+                mart = Subject(today=date.today(), schema=schema, table=suite.mart)  # noqa: DTZ011 # no check of a mart asks
+                outcomes = gate.run(schema, suite.mart, None, [check.expectation(mart) for check in suite.checks])
                 for check in suite.checks:
                     found = outcomes[check.id]
                     count = None if found.observed is None else int(found.observed)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vru.quality import predicates
+from vru.quality.checks import RowCheck, RowsCheck
 from vru.quality.errors import QualityError
 from vru.quality.verdict import FailedCheck
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.batch import Batch
-    from vru.quality.gate import Outcome
+    from vru.quality.checks.base import Outcome
 
 TOLERANCE = "quarantine_over_tolerance"
 BAD_KEY = "bad_value_in_key"
@@ -29,7 +29,7 @@ _REPEATED_REASON = "The same key with the same values stands in the file more th
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of the file that the audit quarantined, by number."""
+    """Records of the file that only the audit quarantined, whole or in part, by line."""
 
     all: set[int]
     repeated_only: set[int]
@@ -41,27 +41,24 @@ def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> 
 
     Raises QualityError where Great Expectations found failing rows (`outcomes`) and our SQL finds none.
     """
-    failed = [
-        check
+    failed = {
+        check.id: check.kind.failing(batch.subject)
         for check in batch.suite.checks
-        if not outcomes[check.id].is_success and (check.level == "row" or check.where is not None)
-    ]
+        if not outcomes[check.id].is_success and isinstance(check.kind, RowsCheck)
+    }
     if not failed:
         return {}
-    counted = ", ".join(
-        f"count(*) filter (where {_escaped(predicates.failing(check, batch.facts, batch.resource))})"
-        for check in failed
-    )
+    counted = ", ".join(f"count(*) filter (where {_escaped(where)})" for where in failed.values())
     cursor.execute(
         f"select array[{counted}]::bigint[] as counts from {batch.table} where batch_id = %s",
         (batch.batch_id,),
     )
     row: Any = cursor.fetchone()
-    counts = {check.id: int(count) for check, count in zip(failed, row["counts"], strict=True)}
+    counts = {name: int(count) for name, count in zip(failed, row["counts"], strict=True)}
     if wrong := [name for name, count in counts.items() if count == 0]:
         raise QualityError(
-            f"check {', '.join(wrong)}: Great Expectations finds failing rows and the quarantine none; they must not "
-            "differ, so mend quality/predicates.py"
+            f"check {', '.join(wrong)}: Great Expectations finds failing rows and the quarantine none, by the "
+            "same SQL; look whether someone else writes to the table"
         )
     return counts
 
@@ -69,33 +66,32 @@ def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> 
 def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Lines:
     """Move the rows that fail a critical check from raw to quarantine; a row failing several has a record for each."""
     taken = [
-        (check.id, check.column or "", check.reason, predicates.failing(check, batch.facts, batch.resource))
+        (check.id, check.column or "", check.reason, check.kind.failing(batch.subject))
         for check in batch.suite.checks
-        if check.level == "row" and check.severity == "critical" and not outcomes[check.id].is_success
+        if isinstance(check.kind, RowCheck) and check.severity == "critical" and not outcomes[check.id].is_success
     ]
-    if batch.facts.repeated:
-        taken.append((REPEATED, "", _REPEATED_REASON, batch.facts.repeated))
+    if batch.subject.repeated:
+        taken.append((REPEATED, "", _REPEATED_REASON, batch.subject.repeated))
     for check_id, column, reason, where in taken:
         cursor.execute(
-            "insert into quarantine.row (batch_id, line_number, column_name, check_id, stage, reason, record) "
-            f"select r.batch_id, r.line_number, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' from {batch.table} r "
-            f"where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
+            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record) "
+            "select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' "
+            f"from {batch.table} r where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
             (column, check_id, reason, batch.batch_id),
         )
     if not taken:
         return Lines(set(), set())
     cursor.execute(
         "select line_number, bool_and(check_id = %s) as is_repeated from quarantine.row "
-        "where batch_id = %s and stage = 'audit' group by line_number",
+        "where batch_id = %s group by line_number having bool_and(stage = 'audit')",
         (REPEATED, batch.batch_id),
     )
     found: list[Any] = cursor.fetchall()
-    if found:
-        cursor.execute(
-            f"delete from {batch.table} r using quarantine.row q "
-            "where r.batch_id = %s and q.batch_id = r.batch_id and q.line_number = r.line_number and q.stage = 'audit'",
-            (batch.batch_id,),
-        )
+    cursor.execute(
+        f"delete from {batch.table} r using quarantine.row q where r.batch_id = %s and q.batch_id = r.batch_id "
+        "and (q.line_number, q.part) = (r.line_number, r.part) and q.stage = 'audit'",
+        (batch.batch_id,),
+    )
     return Lines({row["line_number"] for row in found}, {row["line_number"] for row in found if row["is_repeated"]})
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from vru.quality import stability, vintages
+from vru.quality import stability
 from vru.quality.batch import load_batch
+from vru.quality.checks import BetweenCheck
 from vru.quality.quarantine import OF_ROWS
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
@@ -32,7 +33,7 @@ def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
         select v.batch_id, v.status, v.delivery_id = any(%(stated)s) as is_first
         from ops.batch_vintage v
         where v.audited_at is not null and v.batch_id in (
-            select b.batch_id from ops.delivery d join ops.batch b using (feed, resource, content_key, sha256)
+            select b.batch_id from ops.delivery d join ops.batch b using (content_id)
             where d.delivery_id = any(%(stated)s)
         )
         order by v.batch_id
@@ -82,7 +83,7 @@ def _stated_later(
         cross join lateral (
             select d.vintage_at, coalesce(d.manifest_line, -1) as manifest_line, d.received_at, d.delivery_id
             from ops.delivery d
-            where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+            where d.content_id = b.content_id
               and (%(stated_by)s = '{}' or d.delivery_id = any(%(stated_by)s))
             order by 1, 2, 3, 4 limit 1
         ) s
@@ -123,15 +124,15 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     )
     results: list[Any] = cursor.fetchall()
     known: dict[str, Any] = {row["check_id"]: row for row in results}
-    compared = [check for check in batch.suite.checks if check.is_between and check.id in known]
+    compared = [
+        (check, check.kind)
+        for check in batch.suite.checks
+        if isinstance(check.kind, BetweenCheck) and check.id in known
+    ]
     stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
     changed = []
-    for check in compared:
-        cursor.execute(
-            vintages.statement(
-                check, batch_id, batch.contract, batch.resource, has_rows_taken_out=batch.rows_quarantined > 0
-            )
-        )
+    for check, kind in compared:
+        cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
         if now["is_success"] != known[check.id]["is_success"]:
             known[check.id] = {**known[check.id], "is_success": now["is_success"]}
@@ -163,7 +164,7 @@ def _decide_again(cursor: Cursor, batch: Batch, known: dict[str, Any]) -> None:
     )
     if cursor.fetchone() is not None:
         return
-    of_rows = {check.id for check in batch.suite.checks if check.level == "row"}
+    of_rows = {check.id for check in batch.suite.checks if check.is_on_rows}
     holding = [
         FailedCheck(name, "critical", row["reason"])
         for name, row in sorted(known.items(), key=lambda item: (item[1]["check_type"] != OF_ROWS, item[1]["place"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vru.quality.predicates import quoted
+from vru.quality.checks.sql import quoted
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from vru.contracts.base import Slug
+from vru.contracts import Contract, Resource, load_contract
+from vru.contracts.base import Slug, Strict
+from vru.quality.checks import TYPES, BetweenCheck, CheckType, RowCheck, Subject
+from vru.quality.checks.base import Expectation
 from vru.settings import settings
 
-#: Types whose failing rows can be named: of Great Expectations, then ours. They are what quarantine works on.
-ROW_TYPES = frozenset(
-    {
-        "expect_column_values_to_not_be_null",
-        "expect_column_values_to_be_in_set",
-        "expect_column_values_to_match_regex",
-        "expect_column_values_to_be_between",
-        "expect_column_value_lengths_to_be_between",
-        "expect_no_rows_where",
-        "expect_key_to_be_unique",
-    }
-)
-#: Types that judge the batch as a whole. `kwargs` are those of Great Expectations.
-TABLE_TYPES = frozenset(
-    {
-        "expect_table_row_count_to_be_between",
-        "expect_column_unique_value_count_to_be_between",
-        "expect_column_distinct_values_to_contain_set",
-        "expect_column_sum_to_be_between",
-        "expect_share_of_rows_where_to_be_at_most",
-        "expect_query_to_return_no_rows",
-    }
-)
-#: Checks that compare a batch with what was stated about it or before it; see `vru.quality.vintages`.
-COMPARISON_PREFIXES = ("delivery.", "between_vintages.", "between_periods.")
-
-WITHOUT_COLUMN = frozenset(
-    {
-        "expect_no_rows_where",
-        "expect_key_to_be_unique",
-        "expect_table_row_count_to_be_between",
-        "expect_share_of_rows_where_to_be_at_most",
-        "expect_query_to_return_no_rows",
-    }
-)
+BESIDE = ("column", "where", "query")
+"""Parameters of a type that stand beside it in a suite; the others stand under `kwargs`."""
 
 
 class SuiteError(Exception):
     """A suite that cannot be used. The message says which file, which key and how to mend it."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Withhold(_Strict):
+class Withhold(Strict):
     """Admit the batch, but keep these columns out of every measure."""
 
     withhold: list[Slug] = Field(min_length=1)
 
 
-class Check(_Strict):
+class Check(Strict):
     """One check: what must hold, how bad it is if it does not, and why, in words that a partner understands.
 
     A `critical` check on rows sends the failing rows to quarantine; a `critical` check on the whole holds the batch.
@@ -82,20 +49,21 @@ class Check(_Strict):
     severity: Literal["critical", "warning"] | Withhold
     reason: str = Field(min_length=40)
 
-    @property
-    def level(self) -> Literal["row", "table"]:
-        """Whether single rows fail, or the batch."""
-        return "row" if self.type in ROW_TYPES else "table"
+    @cached_property
+    def kind(self) -> CheckType:
+        """The type with the parameters given."""
+        beside = {name: getattr(self, name) for name in BESIDE if getattr(self, name) is not None}
+        return TYPES[self.type].model_validate({**self.kwargs, **beside})
 
     @property
-    def is_comparison(self) -> bool:
-        """Whether it looks at other deliveries or at what was stated with this one."""
-        return self.type.startswith(COMPARISON_PREFIXES)
+    def is_on_rows(self) -> bool:
+        """Whether single rows fail, and not the batch."""
+        return isinstance(self.kind, RowCheck)
 
     @property
     def is_between(self) -> bool:
         """Whether it compares with other vintages or periods, so that its verdict changes with what stands before."""
-        return self.type.startswith("between_")
+        return isinstance(self.kind, BetweenCheck)
 
     @property
     def severity_name(self) -> Literal["critical", "warning", "withhold"]:
@@ -107,36 +75,45 @@ class Check(_Strict):
         """Columns that a failure withholds."""
         return list(self.severity.withhold) if isinstance(self.severity, Withhold) else []
 
+    def expectation(self, on: Subject) -> Expectation:
+        """The check as Great Expectations runs it."""
+        form, kwargs = self.kind.expectation(on)
+        return Expectation(self.id, form, kwargs, "critical" if self.severity == "critical" else "warning")
+
+    def misfits(self, resource: Resource) -> Iterator[str]:
+        """What keeps it from being run on rows of a resource, each with its mend."""
+        yield from self.kind.misfits(resource)
+        for column in sorted(set(self.withheld_columns) - {rule.column for rule in resource.withholdable}):
+            yield (
+                f"severity withholds '{column}', which no model would leave out: the contract does not list it under "
+                "'withholdable'; declare it there, or choose another severity"
+            )
+
     @model_validator(mode="after")
     def _consistent(self) -> Check:
-        if not self.is_comparison and self.type not in ROW_TYPES | TABLE_TYPES:
-            known = ", ".join(sorted(ROW_TYPES | TABLE_TYPES))
-            raise ValueError(f"unknown type '{self.type}'; use one of {known}, or one that starts with "
-                             f"{', '.join(COMPARISON_PREFIXES)}")  # fmt: skip
-        if self.is_comparison:
-            from vru.quality.vintages import COMPARISONS
-
-            if self.type not in COMPARISONS:
-                raise ValueError(f"unknown comparison '{self.type}'; use one of {', '.join(sorted(COMPARISONS))}")
-            if unknown := set(self.kwargs) - set(COMPARISONS[self.type].parameters):
-                raise ValueError(f"'{self.type}' takes no {sorted(unknown)}; "
-                                 f"it takes {sorted(COMPARISONS[self.type].parameters) or 'nothing'}")  # fmt: skip
-            if COMPARISONS[self.type].needs_column and self.column is None:
-                raise ValueError(f"'{self.type}' needs a 'column'; add it")
-        elif (self.column is None) != (self.type in WITHOUT_COLUMN):
-            raise ValueError(f"'{self.type}' {'takes no' if self.column else 'needs a'} 'column'; mend that")
-        if ("where" in self.type) != (self.where is not None):
-            raise ValueError(
-                f"'where' belongs to a type that ends in or holds 'where', and only there (type {self.type})"
-            )
-        if ("query" in self.type) != (self.query is not None):
-            raise ValueError(f"'query' belongs to expect_query_to_return_no_rows, and only there (type {self.type})")
-        if self.type == "expect_share_of_rows_where_to_be_at_most" and set(self.kwargs) != {"max_pct"}:
-            raise ValueError("give 'kwargs: {max_pct: N}', the share of rows in per cent above which it fails")
+        if self.type not in TYPES:
+            raise ValueError(f"unknown type '{self.type}'; use one of {', '.join(sorted(TYPES))} (docs/checks.md)")
+        if misplaced := sorted(set(BESIDE) & set(self.kwargs)):
+            raise ValueError(f"{', '.join(misplaced)} stands beside 'type', not under 'kwargs'; move it")
+        try:
+            kind = self.kind
+        except ValidationError as error:
+            raise ValueError("; ".join(self._mistake(dict(item)) for item in error.errors())) from error
+        if self.severity_name not in kind.severities:
+            raise ValueError(f"'{self.type}' has severity {' or '.join(kind.severities)}; choose one")
         return self
 
+    def _mistake(self, item: dict[str, Any]) -> str:
+        name = ".".join(map(str, item["loc"][:1]))
+        if item["type"] == "missing":
+            return f"'{self.type}' needs a '{name}'; add it"
+        if item["type"] == "extra_forbidden":
+            return f"'{self.type}' takes no '{name}'; it takes {', '.join(TYPES[self.type].model_fields) or 'nothing'}"
+        said = str(item["msg"]).removeprefix("Value error, ")
+        return f"'{name}': {said}" if name else said
 
-class ResourceSuite(_Strict):
+
+class ResourceSuite(Strict):
     """The checks of one resource.
 
     `cells` are the columns by which the quality score follows figures from vintage to vintage (definitions B18); a
@@ -153,14 +130,14 @@ class ResourceSuite(_Strict):
         return self
 
 
-class FeedSuite(_Strict):
+class FeedSuite(Strict):
     """`expectations/raw/<feed>.yml`."""
 
     feed: Slug
     resources: dict[Slug, ResourceSuite]
 
 
-class MartSuite(_Strict):
+class MartSuite(Strict):
     """`expectations/marts/<mart>.yml`."""
 
     mart: Slug
@@ -170,17 +147,36 @@ class MartSuite(_Strict):
     def _fits(self) -> MartSuite:
         _refuse_twice(self.checks)
         for check in self.checks:
-            if check.is_comparison or check.withheld_columns or check.type == "expect_key_to_be_unique":
+            if not check.kind.is_for_marts or check.withheld_columns:
                 raise ValueError(f"check {check.id}: comparisons, keys and withheld columns belong to raw suites")
         return self
 
 
-def load_feed_suite(feed: str, folder: Path | None = None) -> FeedSuite:
-    """The suite of a feed. Raises SuiteError."""
+def load_feed_suite(feed: str, folder: Path | None = None, contract: Contract | None = None) -> FeedSuite:
+    """The suite of a feed, which fits its contract. Raises SuiteError, and ContractError where none is given."""
     path = (folder or settings().expectations_dir / "raw") / f"{feed}.yml"
     if not path.is_file():
         raise SuiteError(f"expectations/raw/{path.name}: missing; every feed needs a suite before it is loaded")
-    return FeedSuite.model_validate(_read(path, "feed", path.stat().st_mtime_ns, FeedSuite))
+    suite = FeedSuite.model_validate(_read(path, "feed", path.stat().st_mtime_ns, FeedSuite))
+    if misfits := list(_misfits(suite, contract or load_contract(feed))):
+        raise SuiteError(f"expectations/raw/{path.name}: {'; '.join(misfits)}")
+    return suite
+
+
+def _misfits(suite: FeedSuite, contract: Contract) -> Iterator[str]:
+    """Where a suite and its contract differ, each as `key a.b.c: what; mend`."""
+    resources = {resource.name: resource for resource in contract.resources}
+    for name, part in suite.resources.items():
+        if name not in resources:
+            yield f"key resources.{name}: feeds/{suite.feed}.yml has no such resource; it has {', '.join(resources)}"
+            continue
+        columns = {column.name for column in resources[name].columns}
+        for column in [*part.cells, *([part.cell_value] if part.cell_value else [])]:
+            if column not in columns:
+                yield f"key resources.{name}.cells: '{column}' is no column of feeds/{suite.feed}.yml; correct the name"
+        for check in part.checks:
+            for misfit in check.misfits(resources[name]):
+                yield f"key resources.{name}.checks.{check.id}: {misfit}"
 
 
 def load_mart_suites(folder: Path | None = None) -> list[MartSuite]:
@@ -201,6 +197,8 @@ def _read(path: Path, subject: str, _changed: int, model: type[BaseModel]) -> Ba
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise SuiteError(f"{where}{line}: not YAML; check the indentation and quotes there") from error
+    except ValueError as error:  # what looks like a date and is none
+        raise SuiteError(f"{where}: a value cannot be read ({error}); correct it, or put it in quotes") from error
     if not isinstance(content, dict) or content.get(subject) != path.stem:
         raise SuiteError(f"{where}, key {subject}: must be '{path.stem}', the name of the file")
     try:

@@ -27,7 +27,7 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the audit decided about a batch: `status` is `held` or `passed`.
+    """What the audit decided about a batch: `status` is `held` or `passed`, or `withdrawn` where a person took it back.
 
     `reason` is one line: the check that holds it, and why. `withheld` names columns that no measure may use.
     """
@@ -64,7 +64,7 @@ def stored_verdict(cursor: Cursor, batch_id: int) -> Verdict:
     withheld: list[Any] = cursor.fetchall()
     return Verdict(
         batch_id=batch_id,
-        status="held" if row["status"] == "held" else "passed",
+        status=row["status"] if row["status"] in ("held", "withdrawn") else "passed",
         reason=row["reason"],
         failed=[
             FailedCheck(r["check_id"], r["severity"], r["reason"], r["unexpected_count"], r["detail"])

@@ -88,14 +88,13 @@ def read_content(
 
 #: One row is a content as it stood at (K, W): its newest batch, the state of that, and its newest vintage.
 _CONTENTS = """
-select distinct on (b.feed, b.resource, b.content_key, b.sha256)
+select distinct on (b.content_id)
     b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.file_name, b.sha256, s.reason,
     b.rows_parsed, b.rows_quarantined,
     case s.status when 'parsed' then 'waiting' else s.status end as state,
     (
         select max(d.vintage_at) from ops.delivery d
-        where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key
-          and d.sha256 = b.sha256 and d.vintage_source <> 'received'
+        where d.content_id = b.content_id and d.vintage_source <> 'received'
           and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
           and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
     ) as vintage_at
@@ -107,11 +106,11 @@ cross join lateral (
 ) s
 where exists (
     select 1 from ops.delivery d
-    where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+    where d.content_id = b.content_id
       and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
       and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
 )
-order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
+order by b.content_id, b.contract_version desc
 """
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vru.reporting.outbox import Report
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -23,17 +26,19 @@ class Mail:
     recipient: str
     subject: str
     html: str
-    file: Path
+    file_name: str
+    content: bytes
     message_id: str
 
 
-def compose(report: Report, folder: Path, recipient: str, sender: str) -> Mail:
+def compose(report: Report, folder: Path | UPath, recipient: str, sender: str) -> Mail:
     """The mail of a report whose file stands in ``folder``; the same report and recipient give the same mail.
 
     Raises MailError if the file is not what was written, or a header would hold more than its one line.
     """
     file = folder / report.file_name
-    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != report.sha256:
+    content = file.read_bytes() if file.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != report.sha256:
         raise MailError(f"{file}: is not the report that was written; write it again: vru report {report.kind}")
     domain = _one_line("sender", sender).rpartition("@")[2].rstrip(">").strip()
     token = hashlib.sha256(f"{report.sha256} {recipient}".encode()).hexdigest()[:32]
@@ -41,7 +46,8 @@ def compose(report: Report, folder: Path, recipient: str, sender: str) -> Mail:
         recipient=_one_line("recipient", recipient),
         subject=_one_line("subject", str(report.summary["title"])),
         html=_body(report.summary),
-        file=file,
+        file_name=report.file_name,
+        content=content,
         message_id=f"<{report.kind}.{token}@{domain}>",
     )
 

@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json
 
+from vru import files
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import publisher, rows
 from vru.reporting import charts, words
 from vru.reporting.data import Content, read_content
 from vru.reporting.feeds import PARTS
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 TEMPLATES = Path(__file__).with_name("templates")
 KIND = "quality"
@@ -26,13 +30,13 @@ KIND = "quality"
 def write_quality_report(
     *,
     month: date,
-    out_dir: Path,
+    out_dir: Path | UPath,
     schema: str = "marts",
     today: date,
     profile: str,
     known_at: datetime | None = None,
     admitted_at: datetime | None = None,
-) -> Path:
+) -> Path | UPath:
     """Write `quality-YYYY-MM.html` into ``out_dir`` and note it in `ops.report`; return its path.
 
     ``month`` is any day of the month reported on, ``today`` the platform's clock, ``profile`` its profile (in
@@ -50,11 +54,8 @@ def write_quality_report(
             known_at=known_at,
             admitted_at=admitted_at,
         ).encode()
-        out_dir.mkdir(parents=True, exist_ok=True)
         path = out_dir / f"{KIND}-{month:%Y-%m}.html"
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_bytes(page)
-        unfinished.replace(path)
+        files.write(path, page)
         summary = summarise(content, month=month, is_synthetic=profile == "sandbox")
         _note(connection, month, known_at, admitted_at, content.build_id, path.name, page, summary)
     return path

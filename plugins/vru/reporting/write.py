@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vru.errors import ShortfallError
-from vru.settings import private_dir, settings
+from vru.settings import settings
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 KINDS = ("quality",)
 
@@ -20,8 +24,8 @@ def write_report(
     known_at: datetime | None = None,
     admitted_at: datetime | None = None,
     out_dir: Path | None = None,
-) -> Path:
-    """Write a report into `out_dir` (default: the state folder's `reports`) and return its path.
+) -> Path | UPath:
+    """Write a report into `out_dir` (default: the place of VRU_REPORTS_URL) and return its path.
 
     `month` is the month reported on, by default the one before `today`. With `known_at` or `admitted_at` the marts
     as they stood then are built first. Raises ValueError for an unknown kind, BuildError and ReportError; and, once the
@@ -42,10 +46,10 @@ def write_report(
         if result is None:
             raise transform.BuildError("the past marts were not built; run `vru build` with the same instants")
         schema = result.schema
-    done = publish(landing=Landing(str(settings().landing_dir)), contracts=load_contracts(), schema=schema)
+    done = publish(landing=Landing(settings().landing_dir), contracts=load_contracts(), schema=schema)
     path = write_quality_report(
         month=month,
-        out_dir=out_dir or private_dir(settings().reports_dir),
+        out_dir=out_dir or settings().reports_dir,
         schema=schema,
         today=today,
         profile=profile,

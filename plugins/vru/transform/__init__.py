@@ -4,7 +4,6 @@ The steps are separate, so that Airflow can run each as a task; :func:`build` ru
 """
 
 from vru.transform.build import (
-    DOMAINS,
     BuildError,
     Plan,
     Result,
@@ -17,15 +16,16 @@ from vru.transform.build import (
     prepare,
     run_domain,
 )
+from vru.transform.domains import domains
 from vru.transform.hashing import mart_hash
 
 __all__ = [
-    "DOMAINS",
     "BuildError",
     "Plan",
     "Result",
     "audit",
     "build",
+    "domains",
     "fail",
     "finish",
     "has_marts",

@@ -14,19 +14,19 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from vru.transform import dbt, inputs, lease, schemas
+from vru.settings import settings
+from vru.transform import comments, dbt, inputs, lease, schemas
+from vru.transform.domains import domains, selection
 from vru.transform.errors import BuildError
 from vru.transform.fingerprint import fingerprint
+from vru.transform.properties import lookups
 from vru.warehouse.engine import raw_connection
 
 __all__ = [
-    "DOMAINS", "BuildError", "Plan", "Result", "audit", "build", "fail", "finish", "is_due", "prepare", "run_domain",
+    "BuildError", "Plan", "Result", "audit", "build", "fail", "finish", "is_due", "prepare", "run_domain",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
-
-DOMAINS = ("shared", "homicide", "police_uk", "measures")
-"""Tags of the dbt models, in the order in which they are built: each may read those before it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def build(known_at: datetime | None = None, admitted_at: datetime | None = None,
     if plan is None:
         return None
     try:
-        for domain in DOMAINS:
+        for domain in domains():
             run_domain(plan.build_id, domain)
         audit(plan.build_id)
         return finish(plan.build_id)
@@ -76,12 +76,13 @@ def build(known_at: datetime | None = None, admitted_at: datetime | None = None,
 def prepare(known_at: datetime | None = None, admitted_at: datetime | None = None, *, today: date) -> Plan | None:
     """Take the lease, write the input set and what differs into the schema to build; None if nothing does.
 
+    Where nothing does, only comments that were reworded are written.
+
     With ``known_at`` (K) or ``admitted_at`` (W) the marts are built as they were then, in a schema of their own,
     always in full. Without, K and W are this instant. Waits while another build of the same schema is at work.
     """
     past = known_at or admitted_at
     schema = schemas.asof_name(past) if past else schemas.BUILD
-    made_with = fingerprint()
     connection = raw_connection("transformer", name="build")
     try:
         owner = lease.take(connection, schema)
@@ -91,8 +92,11 @@ def prepare(known_at: datetime | None = None, admitted_at: datetime | None = Non
                 # nothing that was received by W states more than W, so W alone says all
                 known_at, admitted_at = known_at or admitted_at or now, admitted_at or now
                 inputs.read_current(cursor, known_at, admitted_at)
+                made_with = fingerprint(cursor)
                 if past is None and _is_built(cursor, made_with):
                     plan = None
+                    if written := comments.write(cursor, settings().dbt_dir):
+                        log.info("%d comments of marts written anew", written)
                 else:
                     plan = _write_plan(cursor, schema, made_with, known_at, admitted_at, today)
             if plan is not None:
@@ -114,7 +118,7 @@ def is_due() -> bool:
         with connection, connection.cursor() as cursor:
             now = _one(cursor, "select ops.settled_now()")
             inputs.read_current(cursor, now, now)
-            return not _is_built(cursor, fingerprint())
+            return not _is_built(cursor, fingerprint(cursor))
     finally:
         connection.close()
 
@@ -134,13 +138,14 @@ def run_domain(build_id: int, domain: str) -> None:
 
     Raises BuildError if one of them fails, and ValueError if there is no such domain.
     """
-    if domain not in DOMAINS:
-        raise ValueError(f"there is no domain {domain}; the domains are {', '.join(DOMAINS)}")
+    known = domains()
+    if domain not in known:
+        raise ValueError(f"there is no domain {domain}; the domains are {', '.join(known)}")
     with _step(build_id) as (connection, plan):
-        _forget(connection, build_id, _steps()[DOMAINS.index(domain) :])
+        _forget(connection, build_id, _steps()[known.index(domain) :])
         started = time.monotonic()
         runs = dbt.run(
-            ["build", "--select", f"tag:{domain}", "--indirect-selection", "buildable",
+            ["build", "--select", *selection(domain), "--indirect-selection", "buildable",
              "--exclude-resource-type", "unit_test"],
             plan.schema,
             lease.session_name(build_id),
@@ -150,7 +155,7 @@ def run_domain(build_id: int, domain: str) -> None:
     for found in runs:
         log.info("%s: %s in %.1f s", found.node, found.status, found.seconds)
     if not runs:
-        raise BuildError(f"domain {domain} has no models; check the tags in dbt_project.yml")
+        raise BuildError(f"domain {domain} has no models; look into models/*/{domain}")
     if bad:
         # what was only skipped because of these says nothing of its own
         causes = [found for found in bad if found.status != "skipped"] or bad
@@ -260,7 +265,7 @@ def _write_plan(
     build_id = int(_fetch(cursor)[0])
     is_full, unit_count = True, 0
     if schema == schemas.BUILD and _is_usable(cursor, schema, made_with):
-        unit_count, is_full = inputs.record_changes(cursor, schema)
+        unit_count, is_full = inputs.record_changes(cursor, schema, lookups(settings().dbt_dir))
     if is_full:
         schemas.create_afresh(cursor, schema)
     total = inputs.write(cursor, schema)
@@ -350,7 +355,7 @@ def _record(connection: Connection, build_id: int, runs: list[dbt.NodeRun]) -> N
 
 def _steps() -> list[str]:
     """What must have succeeded before a build is put to use, in order, as nodes of ops.model_run."""
-    return [*(f"domain.{domain}" for domain in DOMAINS), "audit"]
+    return [*(f"domain.{domain}" for domain in domains()), "audit"]
 
 
 def _own_run(step: str, started: float, *, is_good: bool) -> dbt.NodeRun:

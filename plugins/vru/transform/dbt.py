@@ -6,6 +6,7 @@ back afterwards. dbt's own logs and JSON files are off, because a database error
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from vru.settings import private_dir, settings
 from vru.transform.errors import BuildError
+from vru.transform.measures import load_measures, variables
 from vru.transform.schemas import BUILD
 from vru.warehouse.engine import server
 
@@ -66,6 +68,8 @@ def _options(schema: str) -> list[str]:
     return [
         "--project-dir", str(settings().dbt_dir),
         "--profiles-dir", str(settings().dbt_dir),
+        # always the same while no specification changes; other variables would make dbt parse the project again
+        "--vars", json.dumps({"measures": variables(load_measures())}, sort_keys=True),
         "--target-path", str(folder),
         "--log-path", str(folder),
         "--log-level", "none",

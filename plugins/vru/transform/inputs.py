@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from psycopg2 import sql
@@ -14,9 +15,6 @@ COLUMNS = (
 UNIT = COLUMNS[:7]
 CONTENT = (*UNIT, "batch_id", "withheld_columns")
 """What decides which rows of raw are read; a later vintage of the same content changes none."""
-
-LOOKUPS = (("ons_geography", "lsoa"),)
-"""Resources that every row of an incremental mart looks up: when one changes, every unit is written again."""
 
 
 def read_current(cursor: Cursor, known_at: datetime, admitted_at: datetime) -> None:
@@ -47,10 +45,11 @@ def is_same(cursor: Cursor, schema: str) -> bool:
     return bool(row and row[0])
 
 
-def record_changes(cursor: Cursor, schema: str) -> tuple[int, bool]:
+def record_changes(cursor: Cursor, schema: str, lookups: Iterable[tuple[str, str]]) -> tuple[int, bool]:
     """Add to `build_change` the units in which `new_input` differs from the schema's own input.
 
-    Returns how many units the tables still have to catch up with, and whether one of LOOKUPS changed.
+    ``lookups`` are feeds and resources that every row of an incremental mart looks up. Returns how many units the
+    tables still have to catch up with, and whether a lookup is among them, so that every unit must be written again.
     """
     cursor.execute(
         _sql(
@@ -66,8 +65,21 @@ def record_changes(cursor: Cursor, schema: str) -> tuple[int, bool]:
             schema,
         )
     )
+    looked_up = sorted(lookups)
     cursor.execute(
-        _sql("select count(*), bool_or((feed, resource) in %s) from {schema}.build_change", schema), (LOOKUPS,)
+        _sql(
+            """
+            select count(*), bool_or(
+                exists (
+                    select 1 from unnest(%s::text[], %s::text[]) as lookup (feed, resource)
+                    where lookup.feed = change.feed and lookup.resource = change.resource
+                )
+            )
+            from {schema}.build_change as change
+            """,
+            schema,
+        ),
+        ([feed for feed, _ in looked_up], [resource for _, resource in looked_up]),
     )
     units, is_lookup_changed = cursor.fetchone() or (0, False)
     return int(units), bool(is_lookup_changed)

@@ -2,7 +2,7 @@
 
 from vru.transport.fetch import fetch, has_only_the_present
 from vru.transport.limits import Limits
-from vru.transport.model import Asked, History, Landing, LastAnswer, Named, Progress, Received, Shelved
+from vru.transport.model import Asked, History, Landing, LastAnswer, Progress, Shelved
 from vru.transport.names import match
 
 __all__ = [
@@ -11,9 +11,7 @@ __all__ = [
     "Landing",
     "LastAnswer",
     "Limits",
-    "Named",
     "Progress",
-    "Received",
     "Shelved",
     "fetch",
     "has_only_the_present",

@@ -8,14 +8,15 @@ from datetime import date
 
 from vru.contracts import Archive
 from vru.periods import in_words, months_up_to, newest_due, shifted, span
+from vru.received import Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http
-from vru.transport.members import Contents, list_periods, read_members
-from vru.transport.model import Asked, LastAnswer, Shelved
+from vru.transport.members import Contents, list_periods, no_members, read_members
+from vru.transport.model import Asked, Landed, LastAnswer, Shelved
 from vru.transport.names import base_name
 from vru.transport.snapshots import cover
 from vru.transport.sniff import Due
-from vru.transport.source import Known, Question, Source, ask, changed, is_repeat, last_modified_vintage
+from vru.transport.source import Known, Question, Source, Vintage, ask, changed, is_repeat, last_modified_vintage
 from vru.transport.ziparchive import DamagedArchiveError
 
 DUE: frozenset[Due] = frozenset({"zip"})
@@ -171,7 +172,7 @@ def _land(
         return answer, None
     stated = last_modified_vintage(answer.last_modified, source.now)
     try:
-        return answer, read_members(source, answer.landed, source_url=whole, stated=stated)
+        return answer, read_members(source, answer.landed, _of(answer.landed, whole, stated), stated)
     except DamagedArchiveError:
         if tries == 1:
             raise
@@ -195,7 +196,7 @@ def _read_landed(
         if last is not None and last.sha256 == shelved.sha256:
             return question.at(source_url).not_modified(last, reason), list_periods(source, landed)
     stated = last_modified_vintage(shelved.last_modified, source.now)
-    contents = read_members(source, landed, source_url=shelved.source_url, stated=stated)
+    contents = read_members(source, landed, _of(landed, shelved.source_url, stated), stated)
     return _judge(source, question, shelved, contents, reason), contents.months
 
 
@@ -203,11 +204,7 @@ def _judge(source: Source, question: Question, said: Shelved, contents: Contents
     """What the archive says now beside what it said when the same members were last read."""
     landed = _known(source, said)
     if not contents.months:
-        raise SourceError(
-            "no_members: the archive holds no file of this feed; compare its names with the contract",
-            outcome="refused",
-            landed=landed,
-        )
+        raise no_members(landed)
     source_url = said.source_url + _fragment(source) if contents.is_filtered else said.source_url
     last = source.history.last(source_url)
     return question.at(source_url).ends(
@@ -219,6 +216,15 @@ def _judge(source: Source, question: Question, said: Shelved, contents: Contents
         last_modified=said.last_modified,
         received=() if is_repeat(last, landed.sha256, said.last_modified) else contents.received,
     )
+
+
+def _of(landed: Landed, source_url: str, stated: Vintage) -> Received:
+    """What is said of an archive as a whole."""
+    return Received(
+        resource="", partition=None, period_start=None, period_end=None, sha256=landed.sha256,
+        size_bytes=landed.size_bytes, file_name=base_name(source_url), source_url=source_url, vintage_at=stated.at,
+        vintage_source=stated.source, warning=stated.warning,
+    )  # fmt: skip
 
 
 def _known(source: Source, shelved: Shelved) -> Known:

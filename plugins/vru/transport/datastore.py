@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from vru.contracts import Datastore
+from vru.received import Named, Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Http
-from vru.transport.model import Asked, Landed, Landing, LastAnswer, Named, Received
+from vru.transport.members import unpacked
+from vru.transport.model import Asked, Landed, Landing, LastAnswer
 from vru.transport.names import base_name, named
 from vru.transport.sniff import Due
 from vru.transport.source import (
-    UNKNOWN_NAME,
     Known,
     Question,
     Source,
@@ -26,7 +27,6 @@ from vru.transport.source import (
     changed,
     due,
     is_repeat,
-    joined,
     last_modified_vintage,
     vintage,
 )
@@ -34,7 +34,6 @@ from vru.transport.source import (
 CATALOGUE: frozenset[Due] = frozenset({"json"})
 MD5 = re.compile(r"[0-9a-f]{32}")
 CHUNK_BYTES = 1 << 20
-ANY: frozenset[Due] = frozenset({"csv", "geojson"})
 TRIES = 2
 """How often a file is fetched whose MD5 is not the catalogue's."""
 MISMATCH = (
@@ -156,7 +155,8 @@ def _known(landing: Landing, entry: Entry, last: LastAnswer | None) -> Landed | 
 def _download(source: Source, entry: Entry, says: Named | None, http: Http, tries: int = TRIES) -> Download:
     """The file itself; one whose MD5 is not the catalogue's is fetched once more. Raises SourceError."""
     # no conditional request: nothing says that the Datastore's validators can be trusted
-    answer = http.land(entry.url, due(source.contract.resource(says.resource)) if says else ANY)
+    resources = [source.contract.resource(says.resource)] if says else source.contract.resources
+    answer = http.land(entry.url, due(resources))
     if answer.landed is None:
         raise SourceError("http_304: an answer of 304 that was not asked for; tell the partner")
     if entry.md5 is None:
@@ -185,8 +185,8 @@ def _finished(
     stated = vintage(entry.checked_at, "catalogue", source.now)
     if entry.checked_at is None:
         stated = last_modified_vintage(file.last_modified, source.now)
-    received = Received(
-        resource=says.resource if says else None,
+    whole = Received(
+        resource=says.resource if says else "",
         partition=says.partition if says else None,
         period_start=says.period_start if says else None,
         period_end=says.period_end if says else None,
@@ -197,18 +197,19 @@ def _finished(
         vintage_at=stated.at,
         vintage_source=stated.source,
         is_whole=file.is_whole,
-        warning=joined(stated.warning, "" if says else UNKNOWN_NAME),
+        warning=stated.warning,
         refusal="" if file.is_sound else MISMATCH,
     )
+    received = unpacked(source, landed, whole, stated)
     is_silent = file.is_sound and is_repeat(last, landed.sha256, last_modified)
     return question.ends(
         changed(last, landed.sha256) if file.is_sound else "refused",
-        received.refusal,
+        whole.refusal,
         sha256=landed.sha256,
         size_bytes=landed.size_bytes,
         etag=file.etag,
         last_modified=last_modified,
-        received=() if is_silent else (received,),
+        received=() if is_silent else received,
     )
 
 

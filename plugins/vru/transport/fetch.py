@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from vru.contracts import Arcgis, Archive, Contract, Datastore, Nomis
+from vru.settings import PROFILES
 from vru.transport import arcgis, archive, datastore, nomis
 from vru.transport import inbox as from_inbox
 from vru.transport.addresses import Addresses
@@ -14,8 +15,6 @@ from vru.transport.http import Http
 from vru.transport.limits import Limits
 from vru.transport.model import Asked, History, Landing, Progress
 from vru.transport.source import Source
-
-PROFILES = ("sandbox", "files", "live")
 
 
 def fetch(
@@ -37,8 +36,9 @@ def fetch(
 ) -> Iterator[Asked]:
     """Ask the feed's source, and yield one `Asked` for every question as soon as it is answered.
 
-    `file` is taken whatever the profile; profile `files` reads `inbox/<feed>/`; `sandbox` and `live` use the
-    contract's transport, the sandbox with every `https://HOST/PATH` at `base_url/HOST/PATH`. `since` alone asks for
+    `file` is taken whatever the profile; profile `files` reads `inbox/<feed>/`, and so does every profile for a feed
+    that comes that way: where there is no inbox, nothing is due. Else `sandbox` and `live` use the contract's
+    transport, the sandbox with every `https://HOST/PATH` at `base_url/HOST/PATH`. `since` alone asks for
     the present and for every month back to that one; `since` with `until`, or `period` for one month, for that past
     only (any day of a month stands for it). They limit what is asked for where a source states periods. `now` has
     a time zone; no vintage is later than it. `today` (that of `now` unless given) tells what should be published by
@@ -67,7 +67,7 @@ def fetch(
     if file is not None:
         return from_inbox.fetch_file(source, file)
     if profile == "files" or contract.transport.kind == "inbox":
-        if inbox is None:
+        if inbox is None and profile == "files":
             raise ValueError(f"feed {contract.feed} is read from the inbox; give its folder (--inbox or VRU_INBOX)")
         return from_inbox.fetch_folder(source, inbox)
     if (profile == "sandbox") != (base_url is not None):

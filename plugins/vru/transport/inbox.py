@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vru.contracts import Archive, Contract
+from vru.contracts import Contract
+from vru.received import Received
 from vru.transport import manifest
 from vru.transport.errors import SourceError
-from vru.transport.members import read_members
-from vru.transport.model import Asked, Landed, Received
+from vru.transport.members import unpacked
+from vru.transport.model import Asked, Landed
 from vru.transport.names import named
-from vru.transport.sniff import ZIP_MAGIC
-from vru.transport.source import UNKNOWN_NAME, Question, Source, Vintage, ask, changed, joined, vintage
+from vru.transport.source import Question, Source, Vintage, ask, changed, joined, vintage
 
 CHUNK_BYTES = 1 << 20
 NO_LINE = "no_manifest_line: manifest.csv does not name this file"
@@ -33,13 +33,15 @@ class Statement:
     source_url: str
 
 
-def fetch_folder(source: Source, inbox: Path) -> Iterator[Asked]:
+def fetch_folder(source: Source, inbox: Path | None) -> Iterator[Asked]:
     """One attempt per file and manifest line, by vintage and line; then the files that no line names."""
-    folder = inbox / source.contract.feed
+    folder = inbox / source.contract.feed if inbox else None
     where = f"inbox:{source.contract.feed}/"
     statements: list[Statement] = []
 
     def work(question: Question) -> Asked:
+        if folder is None:
+            return question.ends("not_yet", "no_inbox: nothing is due, no folder of deliveries is given")
         if not folder.is_dir():
             return question.ends("not_yet", "no_folder: the inbox has no folder of this feed yet")
         statements.extend(_statements(folder, where))
@@ -122,19 +124,10 @@ def _receive(source: Source, question: Question, statement: Statement) -> Asked:
     line = statement.line
     if line is not None and line.problem:
         return question.ends("refused", line.problem)
-    landed, is_zip = _copy(source, statement.path)
+    landed = _copy(source, statement.path)
     refusal, warning = _judge(source.contract, line, landed)
-    if is_zip and isinstance(source.contract.transport, Archive) and not refusal:
-        received = read_members(
-            source,
-            landed,
-            source_url=question.source_url,
-            stated=_stated(source, line),
-            manifest_line=line.number if line else None,
-            warning=warning,
-        ).received
-    else:
-        received = (_received(source, question, statement, landed, refusal, warning),)
+    whole = _received(source, question, statement, landed, refusal, warning)
+    received = unpacked(source, landed, whole, _stated(source, line))
     last = source.history.last(question.source_url)
     # an undated file that lies there unchanged says nothing new; one with a date states that date each time
     is_silent = line is None and not refusal and last is not None and last.sha256 == landed.sha256
@@ -159,7 +152,7 @@ def _received(
     line = statement.line
     says, stated = named(source.contract, statement.name), _stated(source, line)
     return Received(
-        resource=says.resource if says else None,
+        resource=says.resource if says else "",
         partition=says.partition if says else None,
         period_start=says.period_start if says else None,
         period_end=says.period_end if says else None,
@@ -172,7 +165,7 @@ def _received(
         manifest_line=line.number if line else None,
         manifest_rows=line.rows if line else None,
         is_whole=True if line and line.sha256 and not refusal else None,
-        warning=joined(stated.warning, warning, "" if says else UNKNOWN_NAME),
+        warning=joined(stated.warning, warning),
         refusal=refusal,
     )
 
@@ -196,8 +189,8 @@ def _judge(contract: Contract, line: manifest.Line | None, landed: Landed) -> tu
     return "", ""
 
 
-def _copy(source: Source, path: Path) -> tuple[Landed, bool]:
-    """Land the file, and say whether it is a ZIP. Raises SourceError, OSError."""
+def _copy(source: Source, path: Path) -> Landed:
+    """Land the file. Raises SourceError, OSError."""
     folder = path.parent.resolve()
     try:
         is_inside = path.resolve(strict=True).is_relative_to(folder)
@@ -215,9 +208,8 @@ def _copy(source: Source, path: Path) -> tuple[Landed, bool]:
                 f"too_large: more than {source.limits.max_bytes} bytes; if that is right, raise the limit",
                 outcome="refused",
             )
-        head, size = b"", 0
+        size = 0
         while data := stream.read(CHUNK_BYTES):
-            head = head or data[:4]
             size += len(data)
             receiver.write(data)
         after = os.fstat(stream.fileno())
@@ -228,4 +220,4 @@ def _copy(source: Source, path: Path) -> tuple[Landed, bool]:
             raise SourceError(
                 "changing: the file changed while it was read; wait until it is complete", is_retryable=True
             )
-        return receiver.commit(), head.startswith(ZIP_MAGIC)
+        return receiver.commit()

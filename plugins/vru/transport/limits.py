@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from vru.landing.workbook import WorkbookLimits
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -35,3 +37,4 @@ class Limits:
     """Unpacked to packed size of one member; police CSV is about 10."""
     zip_ratio_floor_bytes: int = 64 * KIB
     """Members that unpack to less are not judged by their ratio."""
+    workbook: WorkbookLimits = field(default_factory=WorkbookLimits)

@@ -1,19 +1,29 @@
-"""The files of a feed inside a landed archive."""
+"""What a received container holds of a feed: files of a ZIP, sheets of a workbook; each is a content by itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import PurePosixPath
 
-from vru.transport.model import Landed, Named, Received
-from vru.transport.names import base_name, match
-from vru.transport.source import Source, Vintage, joined, vintage
-from vru.transport.ziparchive import ZipArchive
+from vru.contracts import Archive, Workbook
+from vru.landing import workbook
+from vru.received import Named, Received
+from vru.transport.errors import SourceError
+from vru.transport.model import Landed
+from vru.transport.names import base_name, match, match_resource, match_sheet
+from vru.transport.source import UNKNOWN_NAME, Source, Vintage, due, joined, vintage
+from vru.transport.ziparchive import Member, ZipArchive
+
+SUFFIXES = (".csv", ".txt", ".tsv", ".json", ".geojson", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".pdf", ".zip")
+"""Endings of names that say what the content is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an archive holds of a feed."""
+    """What a container holds of a feed."""
 
     received: tuple[Received, ...]
     """The members asked for."""
@@ -23,57 +33,158 @@ class Contents:
     """Some members were not asked for."""
 
 
-def read_members(
-    source: Source,
-    landed: Landed,
-    *,
-    source_url: str,
-    stated: Vintage,
-    manifest_line: int | None = None,
-    warning: str = "",
-) -> Contents:
-    """Every member whose base name fits a pattern of the contract and whose period is wanted, in name order.
+def unpacked(source: Source, landed: Landed, whole: Received, stated: Vintage) -> tuple[Received, ...]:
+    """The contents of what was received: `whole` itself, or the members of the container that it is.
 
-    Where nothing outside states a vintage, the newest time written in the archive does. Raises SourceError
-    for an archive that is damaged or not safe to read; then none of its members counts.
+    The contract says what is unpacked; any other container stays as it is, and its parse says that it is none of the
+    contract's formats. Raises SourceError for a container that cannot be read, or that has no member of the feed.
     """
-    contract = source.contract
+    kinds = due(source.contract.resources)
+    takes_zip = "zip" in kinds or isinstance(source.contract.transport, Archive)
+    itself = (replace(whole, warning=joined(whole.warning, "" if whole.resource else UNKNOWN_NAME)),)
+    if whole.refusal or not (takes_zip or "workbook" in kinds):
+        return itself
+    with source.landing.open(landed.sha256) as stream:
+        kind = workbook.kind_of(stream)
+    if kind in ("workbook", "old_workbook") and "workbook" in kinds:
+        contents = read_sheets(source, landed, whole)
+    elif kind in ("workbook", "zip") and takes_zip:
+        contents = read_members(source, landed, whole, stated)
+    else:
+        return itself
+    if not contents.months and not contents.received:
+        raise no_members(landed)
+    return contents.received
+
+
+def read_members(source: Source, landed: Landed, whole: Received, stated: Vintage) -> Contents:
+    """Every file whose base name fits a pattern of the contract and whose period is wanted, in name order.
+
+    `whole` is what was said of the archive. Where nothing outside states a vintage, the newest time written in the
+    archive does. Raises SourceError for an archive that is damaged or not safe to read; then none of it counts.
+    """
     with source.landing.open(landed.sha256) as stream:
         archive = ZipArchive(stream, landed, source.limits)
-        found = {name: says for name in sorted(archive.names) if (says := match(contract, name))}
+        found = {name: says for name in sorted(archive.names) if (says := match(source.contract, name))}
         wanted = [name for name, says in found.items() if source.wants(says.period_start, says.period_end)]
         if stated.at is None and not stated.warning:
-            stated = vintage(archive.written_at, "last_modified", source.now)
-        received = tuple(
-            Received(
-                resource=found[member.name].resource,
-                partition=found[member.name].partition,
-                period_start=found[member.name].period_start,
-                period_end=found[member.name].period_end,
-                sha256=member.sha256,
-                size_bytes=member.size_bytes,
-                file_name=base_name(member.name),
-                source_url=source_url,
-                vintage_at=stated.at,
-                vintage_source=stated.source,
-                manifest_line=manifest_line,
-                # the directory states size and CRC of every member, and both hold
-                is_whole=True,
-                container_sha256=landed.sha256,
-                member_name=member.name,
-                warning=joined(stated.warning, warning),
+            told = vintage(archive.written_at, "last_modified", source.now)
+            whole = replace(
+                whole, vintage_at=told.at, vintage_source=told.source, warning=joined(told.warning, whole.warning)
             )
+        received = [
+            _received(whole, landed, member, found[member.name], base_name(member.name))
             for member in archive.read(wanted)
-        )
-    return Contents(received, _periods(found), len(wanted) < len(found))
+        ]
+    return Contents(_counted(whole, received), _periods(found.values()), len(wanted) < len(found))
+
+
+def read_sheets(source: Source, landed: Landed, whole: Received) -> Contents:
+    """Every sheet that the contract names, in the order of the workbook; one may serve several resources.
+
+    Where the file's name tells the resources, each of those must find its sheet. Raises SourceError for a workbook that
+    cannot be read, or that lacks a sheet; then none of its sheets counts.
+    """
+    try:
+        with source.landing.open(landed.sha256) as stream:
+            book = workbook.Workbook(stream, source.limits.workbook)
+        suffix = PurePosixPath(whole.file_name.lower()).suffix
+        if suffix in SUFFIXES and suffix != book.suffix:
+            raise workbook.WorkbookError(
+                "wrong_file_type",
+                f"the name ends in {suffix}, but the content is a workbook ({book.suffix}); ask the partner what it is",
+            )
+        found = _chosen(source, whole.file_name, book)
+        wanted = [one for one in found if source.wants(one[1].period_start, one[1].period_end)]
+        members = {name: _member(book, name) for name in dict.fromkeys(name for name, _ in wanted)}
+    except workbook.WorkbookError as error:
+        raise SourceError(f"{error}; nothing of it was read", outcome="refused", landed=landed) from error
+    received = [
+        _received(whole, landed, members[name], says, f"{base_name(whole.file_name)}#{name}") for name, says in wanted
+    ]
+    return Contents(_counted(whole, received), _periods([says for _, says in found]), len(wanted) < len(found))
 
 
 def list_periods(source: Source, landed: Landed) -> tuple[date, ...]:
     """The periods of which a landed archive has a member of the feed; ascending. Raises SourceError."""
     with source.landing.open(landed.sha256) as stream:
         names = ZipArchive(stream, landed, source.limits).names
-    return _periods({name: says for name in names if (says := match(source.contract, name))})
+    return _periods([says for name in names if (says := match(source.contract, name))])
 
 
-def _periods(found: dict[str, Named]) -> tuple[date, ...]:
-    return tuple(sorted({says.period_start for says in found.values() if says.period_start}))
+def no_members(landed: Landed) -> SourceError:
+    """What is said of a container without any content of the feed."""
+    return SourceError(
+        "no_members: the archive holds no file of this feed; compare its names with the contract",
+        outcome="refused",
+        landed=landed,
+    )
+
+
+def _chosen(source: Source, file_name: str, book: workbook.Workbook) -> list[tuple[str, Named]]:
+    """Sheets and what file and sheet say together. Raises WorkbookError where one is missing."""
+    forms = [(r, form) for r in source.contract.resources for form in r.formats if isinstance(form, Workbook)]
+    told = {r.name: says for r, _ in forms if (says := match_resource(r, file_name))}
+    names = book.names
+    chosen: list[tuple[str, Named]] = []
+    missing: list[str] = []
+    for resource, form in forms:
+        if told and resource.name not in told:
+            continue
+        fitting = [(name, says) for name in names if (says := match_sheet(resource, form, name))]
+        if not fitting:
+            missing.append(f"'{form.sheet or form.sheet_pattern}' ({resource.name})")
+        for name, says in fitting:
+            chosen.append((name, _together(says, told.get(resource.name))))
+    if missing and (told or not chosen):
+        raise workbook.WorkbookError(
+            "no_sheet",
+            f"none of its {len(names)} sheets, beside {book.hidden_count} hidden, fits {' or '.join(missing)}; compare "
+            "their names with the contract",
+        )
+    return sorted(chosen, key=lambda one: names.index(one[0]))
+
+
+def _together(sheet: Named, file: Named | None) -> Named:
+    """What the sheet's name says, and where it is silent the file's."""
+    if file is None:
+        return sheet
+    partition = sheet.partition or file.partition
+    if sheet.period_start is None:
+        return replace(sheet, partition=partition, period_start=file.period_start, period_end=file.period_end)
+    return replace(sheet, partition=partition)
+
+
+def _member(book: workbook.Workbook, name: str) -> Member:
+    digest, size = hashlib.sha256(), 0
+    for piece in book.lines(name):
+        digest.update(piece)
+        size += len(piece)
+    return Member(name, digest.hexdigest(), size)
+
+
+def _received(whole: Received, landed: Landed, member: Member, says: Named, file_name: str) -> Received:
+    return replace(
+        whole,
+        resource=says.resource,
+        partition=says.partition,
+        period_start=says.period_start,
+        period_end=says.period_end,
+        sha256=member.sha256,
+        size_bytes=member.size_bytes,
+        file_name=file_name,
+        # the directory states size and CRC of every part, and all hold
+        is_whole=True,
+        container_sha256=landed.sha256,
+        member_name=member.name,
+    )
+
+
+def _counted(whole: Received, received: list[Received]) -> tuple[Received, ...]:
+    """The rows that were stated of the file are those of its one content; of several nobody knows whose they are."""
+    rows = whole.manifest_rows if len(received) == 1 else None
+    return tuple(replace(one, manifest_rows=rows) for one in received)
+
+
+def _periods(found: Iterable[Named]) -> tuple[date, ...]:
+    return tuple(sorted({says.period_start for says in found if says.period_start}))

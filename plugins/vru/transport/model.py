@@ -6,40 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import BinaryIO, Literal, NamedTuple, Protocol, Self
+from typing import BinaryIO, Literal, Protocol, Self
+
+from vru.received import Received
 
 Outcome = Literal["new", "unchanged", "not_modified", "not_yet", "refused", "failed"]
-VintageSource = Literal["manifest", "catalogue", "last_modified", "received"]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One content that a partner stated.
-
-    `resource`, `partition` and the period are those that file name, manifest or request state, else None.
-    `vintage_at` is None exactly where `vintage_source` is `received`: it is then the time of receipt.
-    `is_whole` is True where Content-Length, a checksum or the archive's directory proves
-    that no byte is missing.
-    `refusal` says why the bytes must be rejected unread.
-    """
-
-    resource: str | None
-    partition: str | None
-    period_start: date | None
-    period_end: date | None
-    sha256: str
-    size_bytes: int
-    file_name: str
-    source_url: str
-    vintage_at: datetime | None
-    vintage_source: VintageSource
-    manifest_line: int | None = None
-    manifest_rows: int | None = None
-    is_whole: bool | None = None
-    container_sha256: str | None = None
-    member_name: str | None = None
-    warning: str = ""
-    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +75,6 @@ class History(Protocol):
     def alone(self, address: str) -> AbstractContextManager[None]:
         """While it is held, no other process that names the same address goes on."""
         ...
-
-
-class Named(NamedTuple):
-    """What a file name says: the resource, and partition and period as far as the name holds them."""
-
-    resource: str
-    partition: str | None
-    period_start: date | None
-    period_end: date | None
 
 
 class Progress(Protocol):

@@ -6,9 +6,9 @@ import re
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from vru.contracts import Contract
+from vru.contracts import Contract, Resource, Workbook
 from vru.periods import unit_end, unit_start
-from vru.transport.model import Named
+from vru.received import Named
 
 _BLANKS = re.compile(r"[_\s]+")
 
@@ -23,24 +23,39 @@ def match(contract: Contract, file_name: str) -> Named | None:
 
     A name whose period is no date does not fit.
     """
+    return next((says for resource in contract.resources if (says := match_resource(resource, file_name))), None)
+
+
+def match_resource(resource: Resource, file_name: str) -> Named | None:
+    """What the first fitting pattern of this resource reads from a file's name; None if none fits."""
     name = _BLANKS.sub("-", base_name(file_name))
-    for resource in contract.resources:
-        for known in resource.names:
-            found = re.search(known.pattern, name, re.IGNORECASE)
-            if found is None:
-                continue
-            groups = found.groupdict()
-            partition, text = groups.get("partition"), groups.get("period")
-            start = end = None
-            if text is not None:
-                try:
-                    day = datetime.strptime(text, known.period_format).date()  # noqa: DTZ007 - a date has no zone
-                except ValueError:
-                    continue
-                start = unit_start(day, resource.grain)
-                end = None if resource.grain == "none" else unit_end(day, resource.grain)
-            return Named(resource.name, partition.lower() if partition else None, start, end)
-    return None
+    found = (_read(resource, known.pattern, known.period_format, name) for known in resource.names)
+    return next((says for says in found if says is not None), None)
+
+
+def match_sheet(resource: Resource, form: Workbook, sheet: str) -> Named | None:
+    """What the name of a sheet says, if the resource is read from that sheet; None if it is not."""
+    if form.sheet is not None:
+        is_it = sheet.strip().casefold() == form.sheet.strip().casefold()
+        return Named(resource.name, None, None, None) if is_it else None
+    return _read(resource, form.sheet_pattern or "", form.period_format, sheet.strip())
+
+
+def _read(resource: Resource, pattern: str, period_format: str, name: str) -> Named | None:
+    found = re.search(pattern, name, re.IGNORECASE)
+    if found is None:
+        return None
+    groups = found.groupdict()
+    partition, text = groups.get("partition"), groups.get("period")
+    start = end = None
+    if text is not None:
+        try:
+            day = datetime.strptime(text, period_format).date()  # noqa: DTZ007 - a date has no zone
+        except ValueError:
+            return None
+        start = unit_start(day, resource.grain)
+        end = None if resource.grain == "none" else unit_end(day, resource.grain)
+    return Named(resource.name, partition.lower() if partition else None, start, end)
 
 
 def named(contract: Contract, file_name: str) -> Named | None:

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 from vru.contracts import Pages
+from vru.received import Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http, modified_at
-from vru.transport.model import Asked, Landed, Received
+from vru.transport.model import Asked, Landed
 from vru.transport.names import match
 from vru.transport.source import Question, Source, ask, changed, is_repeat, last_modified_vintage
 

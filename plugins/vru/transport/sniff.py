@@ -6,10 +6,12 @@ import codecs
 import re
 from typing import Literal
 
-Due = Literal["csv", "geojson", "zip", "json"]
+from vru.landing.workbook.checked import OLE_MAGIC, ZIP_MAGIC
+
+Due = Literal["csv", "geojson", "json", "workbook", "zip"]
 
 HEAD_BYTES = 1024
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+CONTAINERS: frozenset[Due] = frozenset({"zip", "workbook"})
 _MARKUP = re.compile(rb"<(!doctype\s+html|html|head|body|script|title)\b", re.IGNORECASE)
 
 
@@ -19,7 +21,7 @@ def refusal(head: bytes, due: frozenset[Due]) -> str:
     `head` is up to HEAD_BYTES bytes. An empty answer is not judged here: the parser says what is missing.
     """
     is_zip = head.startswith(ZIP_MAGIC)
-    if not head or (is_zip and "zip" in due):
+    if not head or (is_zip and due & CONTAINERS):
         return ""
     # without NUL bytes, UTF-16 reads like ASCII
     text = head.removeprefix(codecs.BOM_UTF8).replace(b"\0", b"").lstrip(b"\xff\xfe\x1e \t\r\n")
@@ -30,6 +32,8 @@ def refusal(head: bytes, due: frozenset[Due]) -> str:
     is_json = text.startswith((b"{", b"["))
     if is_json and not due & {"json", "geojson"}:
         return "json_error: the partner answered with JSON instead of data; read it in the landed file"
-    if "zip" in due and len(due) == 1 and not is_zip:
+    if due == {"zip"}:
         return "not_a_zip: the partner's answer is no ZIP archive; look at the landed file"
+    if due == {"workbook"} and not head.startswith(OLE_MAGIC):
+        return "not_a_workbook: the partner's answer is no workbook; look at the landed file"
     return ""

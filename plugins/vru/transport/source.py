@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from vru.contracts import Contract, Resource
 from vru.periods import last_day
+from vru.received import Received, VintageSource
 from vru.transport.errors import SourceError
 from vru.transport.http import modified_at, storage_problem
 from vru.transport.limits import Limits
-from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome, Received, VintageSource
+from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome
 from vru.transport.sniff import Due
 
 UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
@@ -115,9 +116,9 @@ def ask(question: Question, work: Callable[[Question], Asked]) -> Asked:
         return question.ends("failed", storage_problem(error), is_retryable=True)
 
 
-def due(resource: Resource) -> frozenset[Due]:
-    """The kinds of content that a resource may be."""
-    return frozenset(form.kind for form in resource.formats)
+def due(resources: Iterable[Resource]) -> frozenset[Due]:
+    """The kinds of content that these resources may be."""
+    return frozenset(form.kind for resource in resources for form in resource.formats)
 
 
 def is_repeat(last: LastAnswer | None, sha256: str, last_modified: str | None) -> bool:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from vru.landing.zipdirectory import DAMAGE, DIRECTORY_ENTRY_BYTES, MAX_NAME_BYTES, directory_bytes
 from vru.transport.errors import SourceError
 from vru.transport.limits import Limits
 from vru.transport.model import Landed
@@ -21,17 +20,10 @@ from vru.transport.model import Landed
 CHUNK_BYTES = 1 << 18
 ENCRYPTED = 0x1
 UNIX = 3
-MEMBER_HEADER_BYTES, DIRECTORY_ENTRY_BYTES = 30, 46
-MAX_NAME_BYTES = 1024
-END_BYTES, MAX_COMMENT_BYTES = 22, 0xFFFF
-LOCATOR_BYTES, ZIP64_END_BYTES = 20, 56
+MEMBER_HEADER_BYTES = 30
 ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar")
 EARLIEST = datetime(1981, 1, 1, tzinfo=UTC)
 """ZIP writes 1980-01-01 where it has no time."""
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError,
-    OverflowError,
-)  # fmt: skip
 
 
 class DamagedArchiveError(SourceError):
@@ -58,9 +50,10 @@ class ZipArchive:
     def __init__(self, stream: BinaryIO, landed: Landed, limits: Limits) -> None:
         self._landed, self._limits = landed, limits
         try:
-            _check_directory_size(stream, limits, landed)
+            if directory_bytes(stream) > limits.zip_members * (DIRECTORY_ENTRY_BYTES + MAX_NAME_BYTES):
+                raise self._refused("too_many_members", f"its directory is too large for {limits.zip_members} members")
             self._zip = zipfile.ZipFile(stream)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._damaged() from error
         self._check()
 
@@ -92,7 +85,7 @@ class ZipArchive:
                             raise self._refused("nested_archive", "a member is itself an archive")
                         digest.update(data)
                         size += len(data)
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise self._damaged() from error
             if size != self._zip.getinfo(name).file_size:
                 raise self._damaged()
@@ -146,35 +139,4 @@ class ZipArchive:
             "corrupt_archive: the archive cannot be read to its end; ask the partner to put it up again",
             outcome="refused",
             landed=self._landed,
-        )
-
-
-def _check_directory_size(stream: BinaryIO, limits: Limits, landed: Landed) -> None:
-    """Refuse a directory that would fill the memory before its members could be counted.
-
-    zipfile reads the whole directory at once, as long as the end record says (APPNOTE.TXT 4.3.14 to 4.3.16).
-    """
-    stream.seek(max(0, landed.size_bytes - END_BYTES - MAX_COMMENT_BYTES))
-    tail = stream.read(END_BYTES + MAX_COMMENT_BYTES)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < END_BYTES:
-        raise zipfile.BadZipFile("no end record")
-    size, offset = struct.unpack_from("<LL", tail, at + 12)
-    if 0xFFFFFFFF in (size, offset):
-        stream.seek(max(0, landed.size_bytes - len(tail) + at - LOCATOR_BYTES))
-        locator = stream.read(LOCATOR_BYTES)
-        if locator.startswith(b"PK\x06\x07"):
-            (position,) = struct.unpack_from("<Q", locator, 8)
-            stream.seek(position)
-            record = stream.read(ZIP64_END_BYTES)
-            if not record.startswith(b"PK\x06\x06") or len(record) < ZIP64_END_BYTES:
-                raise zipfile.BadZipFile("no zip64 end record")
-            (size,) = struct.unpack_from("<Q", record, 40)
-    stream.seek(0)
-    if size > limits.zip_members * (DIRECTORY_ENTRY_BYTES + MAX_NAME_BYTES):
-        raise SourceError(
-            f"too_many_members: its directory is too large for {limits.zip_members} members; nothing of it "
-            "was read, ask the partner",
-            outcome="refused",
-            landed=landed,
         )

@@ -7,51 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What a partner stated with one delivery; partition and period are None where nothing states them."""
-
-    feed: str
-    resource: str
-    partition: str | None
-    period_start: date | None
-    period_end: date | None
-    sha256: str
-    size_bytes: int
-    file_name: str
-    source_url: str
-    vintage_at: datetime | None
-    vintage_source: str
-    manifest_line: int | None = None
-    manifest_rows: int | None = None
-    is_whole: bool | None = None
-    warning: str = ""
-    refusal: str = ""
-    """`code: words` where the bytes are not what the partner announced; they are then rejected unread."""
+from vru.received import Content, Received
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Bytes of one feed, resource, partition and period that are to be parsed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsable(Content):
+    """A content that is to be parsed."""
 
-    feed: str
-    resource: str
-    content_key: str
-    sha256: str
-    container_sha256: str | None
-    member_name: str | None
-    file_name: str
-    partition: str | None
-    period_start: date | None
-    period_end: date | None
-    refusal: str = ""
+    content_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +29,10 @@ class BatchState:
 
     batch_id: int
     feed: str
-    resource: str
-    partition: str
-    period_start: date | None
-    period_end: date | None
-    sha256: str
+    file_name: str
     status: str
     reason: str
-    file_name: str
-    rows_parsed: int
-    rows_quarantined: int
     is_audited: bool
-
-
-def record_landed(
-    connection: Connection,
-    sha256: str,
-    size_bytes: int,
-    container: str | None = None,
-    member: str | None = None,
-) -> None:
-    """Note that these bytes are in the landing store."""
-    _run(
-        connection,
-        "insert into ops.landed_file (sha256, size_bytes, container_sha256, member_name) values (%s, %s, %s, %s) "
-        "on conflict (sha256) do nothing",
-        sha256, size_bytes, container, member,
-    )  # fmt: skip
 
 
 def record_attempt(connection: Connection, feed: str, **columns: Any) -> int:
@@ -138,54 +84,39 @@ def landed_from(connection: Connection, prefix: str) -> list[tuple[str, str, str
     ]
 
 
-def record_delivery(connection: Connection, stated: Statement) -> tuple[int, bool]:
+def record_delivery(connection: Connection, feed: str, stated: Received) -> tuple[int, bool]:
     """Keep what the partner stated; (delivery_id, whether it is a new statement).
 
     The same content with the same vintage is one delivery, and an undated repeat of the content that is current
     adds nothing. A content is recognised under another file name by its bytes.
     """
-    key = _content_key(connection, stated)
-    if stated.vintage_at is None and (current := _current_delivery(connection, stated, key)) is not None:
+    content_id = _content_of(connection, feed, stated) or _record_content(connection, feed, stated)
+    if stated.vintage_at is None and (current := _current_delivery(connection, content_id)) is not None:
         return current, False
     row = _maybe(
         connection,
         """
         insert into ops.delivery (
-            feed, resource, partition, period_start, period_end, content_key, sha256, vintage_at, vintage_source,
-            received_at, manifest_line, manifest_rows, is_whole, source_url, file_name, size_bytes, warning,
-            refusal
+            content_id, vintage_at, vintage_source, received_at, manifest_line, manifest_rows, is_whole, source_url,
+            file_name, size_bytes, warning
         )
-        select %s, %s, %s, %s, %s, %s, %s, least(coalesce(%s, t.now), t.now), %s, t.now, %s, %s, %s, %s, %s, %s, %s, %s
+        select %s, least(coalesce(%s, t.now), t.now), %s, t.now, %s, %s, %s, %s, %s, %s, %s
         from (select ops.stamp() as now) t
-        on conflict (feed, resource, content_key, sha256, vintage_at) do nothing
+        on conflict (content_id, vintage_at) do nothing
         returning delivery_id
         """,
-        stated.feed, stated.resource, stated.partition or "", stated.period_start, stated.period_end, key,
-        stated.sha256, stated.vintage_at, stated.vintage_source, stated.manifest_line, stated.manifest_rows,
-        stated.is_whole, stated.source_url, stated.file_name, stated.size_bytes, stated.warning, stated.refusal,
+        content_id, stated.vintage_at, stated.vintage_source, stated.manifest_line, stated.manifest_rows,
+        stated.is_whole, stated.source_url, stated.file_name, stated.size_bytes, stated.warning,
     )  # fmt: skip
     if row:
-        _repeat_reading(connection, row["delivery_id"])
         return int(row["delivery_id"]), True
     same = _one(
         connection,
-        "select delivery_id from ops.delivery where feed = %s and resource = %s and content_key = %s "
-        "and sha256 = %s and (vintage_at = %s or %s is null) order by delivery_id desc limit 1",
-        stated.feed, stated.resource, key, stated.sha256, stated.vintage_at, stated.vintage_at,
+        "select delivery_id from ops.delivery where content_id = %s and (vintage_at = %s or %s is null) "
+        "order by delivery_id desc limit 1",
+        content_id, stated.vintage_at, stated.vintage_at,
     )  # fmt: skip
     return int(same["delivery_id"]), False
-
-
-def _repeat_reading(connection: Connection, delivery_id: int) -> None:
-    """Give a delivery of a content that was parsed before the partition and period that its newest parse read."""
-    _run(
-        connection,
-        "update ops.delivery d set partition = b.partition, period_start = b.period_start, period_end = b.period_end "
-        "from ops.batch b where d.delivery_id = %s and b.batch_id = ("
-        "select max(x.batch_id) from ops.batch x where x.feed = d.feed and x.resource = d.resource "
-        "and x.content_key = d.content_key and x.sha256 = d.sha256 and x.status <> 'rejected')",
-        delivery_id,
-    )
 
 
 def is_restated_since(connection: Connection, feed: str, since: datetime) -> bool:
@@ -193,127 +124,148 @@ def is_restated_since(connection: Connection, feed: str, since: datetime) -> boo
     return bool(
         _all(
             connection,
-            "select from ops.delivery d join ops.batch b using (feed, resource, content_key, sha256) "
-            "where d.feed = %s and d.received_at >= %s and b.status = 'admitted' limit 1",
+            "select from ops.delivery d join ops.batch b using (content_id) "
+            "where b.feed = %s and d.received_at >= %s and b.status = 'admitted' limit 1",
             feed, since,
         )
     )  # fmt: skip
 
 
-def _content_key(connection: Connection, stated: Statement) -> str:
-    """The key of the content: that of the same bytes received before where nothing stated contradicts it."""
-    own = f"{stated.partition or ''}|{stated.period_start or ''}"
-    if stated.refusal:
-        return f"{own}|refused"
-    known = _all(
-        connection,
-        """
-        select d.content_key, d.partition, d.period_start from ops.delivery d
-        where d.feed = %s and d.resource = %s and d.sha256 = %s and d.refusal = '' order by d.delivery_id
-        """,
-        stated.feed, stated.resource, stated.sha256,
-    )  # fmt: skip
-    if any(row["content_key"] == own for row in known):
-        return own
-    for row in known:
-        fits_partition = stated.partition is None or row["partition"] in ("", stated.partition)
-        fits_period = stated.period_start is None or row["period_start"] in (None, stated.period_start)
-        if fits_partition and fits_period:
-            return str(row["content_key"])
-    return own
+def _content_of(connection: Connection, feed: str, stated: Received) -> int | None:
+    """The content with exactly this stated of it, else the first of the same bytes that nothing stated contradicts.
 
-
-def _current_delivery(connection: Connection, stated: Statement, key: str) -> int | None:
-    """The newest delivery of the same resource and key if it stated these very bytes, else None."""
+    What is not stated of an earlier content is as its newest parse read it.
+    """
     row = _maybe(
         connection,
         """
-        select d.delivery_id, d.sha256
-        from ops.delivery d
-        where d.feed = %s and d.resource = %s and d.content_key = %s
-          and (d.sha256 = %s or exists (
-              select 1 from ops.batch b
-              where b.feed = d.feed and b.resource = d.resource and b.content_key = d.content_key
-                and b.sha256 = d.sha256 and b.status = 'admitted'
+        select c.content_id
+        from ops.content c
+        left join lateral (
+            select b.partition, b.period_start from ops.batch b
+            where b.content_id = c.content_id and b.status <> 'rejected'
+            order by b.contract_version desc limit 1
+        ) r on true
+        cross join lateral (
+            select (c.partition, c.period_start, c.period_end)
+                is not distinct from (coalesce(%(partition)s, ''), %(start)s::date, %(end)s::date) as is_same
+        ) s
+        where c.feed = %(feed)s and c.resource = %(resource)s and c.sha256 = %(sha256)s
+          and (c.refusal <> '') = %(is_refused)s
+          and (s.is_same or not %(is_refused)s
+              and (%(partition)s::text is null or coalesce(r.partition, c.partition) in ('', %(partition)s))
+              and (%(start)s::date is null
+                  or c.period_start is null and coalesce(r.period_start, %(start)s::date) = %(start)s::date))
+        order by s.is_same desc, c.content_id
+        limit 1
+        """,
+        _stated(feed, stated),
+    )
+    return None if row is None else int(row["content_id"])
+
+
+def _record_content(connection: Connection, feed: str, stated: Received) -> int:
+    row = _one(
+        connection,
+        """
+        insert into ops.content (
+            feed, resource, partition, period_start, period_end, sha256, container_sha256, member_name, refusal
+        )
+        values (
+            %(feed)s, %(resource)s, coalesce(%(partition)s, ''), %(start)s, %(end)s, %(sha256)s, %(container)s,
+            %(member)s, %(refusal)s
+        )
+        returning content_id
+        """,
+        {**_stated(feed, stated), "container": stated.container_sha256, "member": stated.member_name,
+         "refusal": stated.refusal},
+    )  # fmt: skip
+    return int(row["content_id"])
+
+
+def _current_delivery(connection: Connection, content_id: int) -> int | None:
+    """The newest delivery of all that is stated of the same place, if it is of this content, else None.
+
+    The same place is the same resource, partition and period; of other contents only those that count matter.
+    """
+    row = _maybe(
+        connection,
+        """
+        select d.delivery_id, d.content_id
+        from ops.content c
+        join ops.content o
+          on o.feed = c.feed and o.resource = c.resource and o.partition = c.partition
+         and (o.period_start, o.period_end) is not distinct from (c.period_start, c.period_end)
+         and (o.refusal <> '') = (c.refusal <> '')
+        join ops.delivery d on d.content_id = o.content_id
+        where c.content_id = %s
+          and (o.content_id = c.content_id or exists (
+              select 1 from ops.batch b where b.content_id = o.content_id and b.status = 'admitted'
           ))
         order by d.vintage_at desc, d.manifest_line desc nulls last, d.received_at desc limit 1
         """,
-        stated.feed, stated.resource, key, stated.sha256,
-    )  # fmt: skip
-    return int(row["delivery_id"]) if row and row["sha256"] == stated.sha256 else None
+        content_id,
+    )
+    return int(row["delivery_id"]) if row and row["content_id"] == content_id else None
 
 
-def contents_to_parse(connection: Connection, feed: str) -> list[Content]:
+_PARSABLE = """
+    c.content_id, c.resource, nullif(c.partition, '') as partition, c.period_start, c.period_end, c.sha256,
+    c.container_sha256, c.member_name, c.refusal
+"""
+
+
+def contents_to_parse(connection: Connection, feed: str) -> list[Parsable]:
     """Contents that were delivered and never parsed, in order of vintage, manifest line and arrival."""
     return [
-        Content(**row)
+        Parsable(**row)
         for row in _all(
             connection,
-            """
-            select
-                d.feed, d.resource, d.content_key, d.sha256, f.container_sha256, f.member_name, d.file_name,
-                nullif(split_part(d.content_key, '|', 1), '') as partition,
-                case when split_part(d.content_key, '|', 2) <> '' then d.period_start end as period_start,
-                case when split_part(d.content_key, '|', 2) <> '' then d.period_end end as period_end,
-                d.refusal
-            from (
-                select distinct on (feed, resource, content_key, sha256) *
-                from ops.delivery where feed = %s
-                order by feed, resource, content_key, sha256, vintage_at, manifest_line nulls last, delivery_id
+            f"""
+            select {_PARSABLE}, d.file_name
+            from ops.content c
+            cross join lateral (
+                select * from ops.delivery x where x.content_id = c.content_id
+                order by x.vintage_at, x.manifest_line nulls last, x.delivery_id limit 1
             ) d
-            join ops.landed_file f using (sha256)
-            where not exists (
-                select 1 from ops.batch b
-                where b.feed = d.feed and b.resource = d.resource and b.content_key = d.content_key
-                  and b.sha256 = d.sha256
-            )
+            where c.feed = %s and not exists (select 1 from ops.batch b where b.content_id = c.content_id)
             order by d.vintage_at, d.manifest_line nulls last, d.delivery_id
-            """,
+            """,  # noqa: S608
             feed,
         )
     ]
 
 
-def contents_to_replay(connection: Connection, feed: str, version: int, batch_id: int | None = None) -> list[Content]:
+def contents_to_replay(connection: Connection, feed: str, version: int, batch_id: int | None = None) -> list[Parsable]:
     """Contents that were parsed, but not yet under this contract version; one batch's content if given."""
     return [
-        Content(**row)
+        Parsable(**row)
         for row in _all(
             connection,
-            """
-            select
-                b.feed, b.resource, b.content_key, b.sha256, f.container_sha256, f.member_name, b.file_name,
-                nullif(split_part(b.content_key, '|', 1), '') as partition,
-                case when split_part(b.content_key, '|', 2) <> '' then b.period_start end as period_start,
-                case when split_part(b.content_key, '|', 2) <> '' then b.period_end end as period_end
-            from (
-                select distinct on (feed, resource, content_key, sha256) *
-                from ops.batch where feed = %s
-                order by feed, resource, content_key, sha256, contract_version desc
+            f"""
+            select {_PARSABLE}, b.file_name
+            from ops.content c
+            cross join lateral (
+                select * from ops.batch x where x.content_id = c.content_id order by x.contract_version desc limit 1
             ) b
-            join ops.landed_file f using (sha256)
-            where b.contract_version < %s and b.content_key not like '%%|refused'
-              and (%s::bigint is null or exists (
-                  select 1 from ops.batch x
-                  where x.batch_id = %s and x.feed = b.feed and x.resource = b.resource
-                    and x.content_key = b.content_key and x.sha256 = b.sha256
-              ))
+            where c.feed = %s and b.contract_version < %s and c.refusal = ''
+              and (%s::bigint is null or c.content_id = (select x.content_id from ops.batch x where x.batch_id = %s))
             order by b.batch_id
-            """,
+            """,  # noqa: S608
             feed, version, batch_id, batch_id,
         )
     ]  # fmt: skip
 
 
 def batches_of_deliveries(connection: Connection, delivery_ids: Sequence[int]) -> list[BatchState]:
-    """Newest batch of the content of each of these deliveries, in order of batch."""
+    """Newest batch of the content of each of these deliveries."""
     return _states(
         connection,
         """
-        select distinct on (b.feed, b.resource, b.content_key, b.sha256) b.*
-        from ops.batch b join ops.delivery d using (feed, resource, content_key, sha256)
+        select distinct on (b.content_id) b.*
+        from ops.batch b join ops.delivery d using (content_id)
         where d.delivery_id = any(%s)
-        order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
+        order by b.content_id, b.contract_version desc
         """,
         list(delivery_ids),
     )
@@ -327,9 +279,9 @@ def deliveries_of_bytes(connection: Connection, feed: str, sha256: str) -> list[
             connection,
             """
             select max(d.delivery_id) as delivery_id
-            from ops.delivery d join ops.landed_file f using (sha256)
-            where d.feed = %s and (d.sha256 = %s or f.container_sha256 = %s)
-            group by d.resource, d.content_key, d.sha256
+            from ops.delivery d join ops.content c using (content_id)
+            where c.feed = %s and (c.sha256 = %s or c.container_sha256 = %s)
+            group by c.content_id
             order by 1
             """,
             feed, sha256, sha256,
@@ -345,7 +297,7 @@ def batches_waiting(connection: Connection, feed: str) -> list[BatchState]:
         select b.* from ops.batch b
         cross join lateral (
             select min(d.vintage_at) as vintage_at, min(d.manifest_line) as manifest_line from ops.delivery d
-            where d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+            where d.content_id = b.content_id
         ) v
         where b.feed = %s and b.status = 'parsed'
         order by v.vintage_at, v.manifest_line nulls last, b.batch_id
@@ -360,75 +312,71 @@ def batch(connection: Connection, batch_id: int) -> BatchState | None:
     return found[0] if found else None
 
 
-def record_batch(connection: Connection, content: Content, contract_version: int, status: str, **columns: Any) -> int:
-    """Write the batch of a content and fill what is stated of partition and period into its deliveries; batch_id.
+def record_batch(connection: Connection, content: Parsable, contract_version: int, status: str, **columns: Any) -> int:
+    """Write the batch of a content, with what is stated of partition and period; batch_id.
 
     Raises psycopg2.errors.UniqueViolation if the content was parsed under this contract version already.
     """
     columns = {
-        "feed": content.feed, "resource": content.resource, "content_key": content.content_key,
-        "sha256": content.sha256, "file_name": content.file_name, "contract_version": contract_version,
-        "partition": content.partition or "", "period_start": content.period_start, "period_end": content.period_end,
-        "status": status, **columns,
+        "contract_version": contract_version, "status": status, "file_name": content.file_name, **columns,
     }  # fmt: skip
-    names = ", ".join(columns)
-    marks = ", ".join(["%s"] * len(columns))
     row = _one(
         connection,
-        f"insert into ops.batch ({names}) values ({marks}) returning batch_id",  # noqa: S608
-        *columns.values(),
-    )
-    _run(
-        connection,
-        "update ops.delivery set partition = coalesce(%s, partition), period_start = coalesce(%s, period_start), "
-        "period_end = coalesce(%s, period_end) "
-        "where feed = %s and resource = %s and content_key = %s and sha256 = %s",
-        content.partition, content.period_start, content.period_end,
-        content.feed, content.resource, content.content_key, content.sha256,
+        "insert into ops.batch (content_id, feed, resource, sha256, partition, period_start, period_end, "  # noqa: S608
+        f"{', '.join(columns)}) select c.content_id, c.feed, c.resource, c.sha256, c.partition, c.period_start, "
+        f"c.period_end, {', '.join(['%s'] * len(columns))} from ops.content c where c.content_id = %s "
+        "returning batch_id",
+        *columns.values(), content.content_id,
     )  # fmt: skip
     return int(row["batch_id"])
 
 
 def finish_batch(connection: Connection, batch_id: int, **columns: Any) -> None:
-    """Set columns of a batch that was just written, and repeat its partition and period on its deliveries."""
+    """Set columns of a batch that was just written."""
     assignments = ", ".join(f"{name} = %s" for name in columns)
     _run(
         connection,
         f"update ops.batch set {assignments} where batch_id = %s",  # noqa: S608
         *columns.values(), batch_id,
     )  # fmt: skip
-    _run(
-        connection,
-        "update ops.delivery d set partition = b.partition, period_start = b.period_start, period_end = b.period_end "
-        "from ops.batch b where b.batch_id = %s and d.feed = b.feed and d.resource = b.resource "
-        "and d.content_key = b.content_key and d.sha256 = b.sha256",
-        batch_id,
-    )
 
 
-def name_resource(connection: Connection, content: Content, resource: str) -> None:
-    """Say which resource a content is of, once its header has told; its deliveries and its rejected batches follow.
+def name_resource(connection: Connection, content: Parsable, resource: str) -> int:
+    """Say which resource a content is of, once its header has told; the content's number, which may be another.
 
-    Where the same was stated of that resource already, nothing needs to be said again.
+    Where the same bytes came under a name that told their resource, they are that content: what was stated of them
+    without it is stated of that one too, and so are batches of contract versions under which it was not parsed.
     """
+    known = _maybe(
+        connection,
+        "select o.content_id from ops.content c join ops.content o on o.feed = c.feed and o.resource = %s "
+        "and o.sha256 = c.sha256 and o.partition = c.partition and (o.refusal <> '') = (c.refusal <> '') "
+        "and (o.period_start, o.period_end) is not distinct from (c.period_start, c.period_end) "
+        "where c.content_id = %s",
+        resource, content.content_id,
+    )  # fmt: skip
+    if known is None:
+        _run(connection, "update ops.content set resource = %s where content_id = %s", resource, content.content_id)
+        return content.content_id
+    same = known["content_id"]
     for table, is_same in (("delivery", "vintage_at"), ("batch", "contract_version")):
+        also = "" if table == "delivery" else ", resource = %(resource)s"
         _run(
             connection,
-            f"update ops.{table} t set resource = %s "  # noqa: S608
-            "where t.feed = %s and t.resource = %s and t.content_key = %s and t.sha256 = %s and not exists ("
-            f"select 1 from ops.{table} o where o.feed = t.feed and o.resource = %s "
-            f"and o.content_key = t.content_key and o.sha256 = t.sha256 and o.{is_same} = t.{is_same})",
-            resource, content.feed, content.resource, content.content_key, content.sha256, resource,
-        )  # fmt: skip
+            f"update ops.{table} t set content_id = %(same)s{also} where t.content_id = %(content)s "  # noqa: S608
+            f"and not exists (select 1 from ops.{table} o where o.content_id = %(same)s and o.{is_same} = t.{is_same})",
+            {"same": same, "content": content.content_id, "resource": resource},
+        )
+    _run(connection, "delete from ops.delivery where content_id = %s", content.content_id)
+    return int(same)
 
 
-def batch_of_content(connection: Connection, content: Content, contract_version: int) -> int | None:
+def batch_of_content(connection: Connection, content_id: int, contract_version: int) -> int | None:
     """The batch of a content under one contract version; None if it was not parsed under it."""
     row = _maybe(
         connection,
-        "select batch_id from ops.batch where feed = %s and resource = %s and content_key = %s and sha256 = %s "
-        "and contract_version = %s",
-        content.feed, content.resource, content.content_key, content.sha256, contract_version,
+        "select batch_id from ops.batch where content_id = %s and contract_version = %s",
+        content_id, contract_version,
     )  # fmt: skip
     return int(row["batch_id"]) if row else None
 
@@ -443,17 +391,23 @@ def newest_vintage(connection: Connection) -> datetime | None:
 def _states(connection: Connection, sql: str, *values: Any) -> list[BatchState]:
     return [
         BatchState(
-            row["batch_id"], row["feed"], row["resource"], row["partition"], row["period_start"], row["period_end"],
-            row["sha256"], row["status"], row["reason"], row["file_name"], row["rows_parsed"], row["rows_quarantined"],
-            row["audited_at"] is not None,
+            row["batch_id"], row["feed"], row["file_name"], row["status"], row["reason"], row["audited_at"] is not None
         )
         for row in _all(connection, sql, *values)
     ]  # fmt: skip
 
 
+def _stated(feed: str, stated: Received) -> dict[str, Any]:
+    """What makes a content, as parameters."""
+    return {
+        "feed": feed, "resource": stated.resource or "", "partition": stated.partition, "start": stated.period_start,
+        "end": stated.period_end, "sha256": stated.sha256, "is_refused": bool(stated.refusal),
+    }  # fmt: skip
+
+
 def _all(connection: Connection, sql: str, *values: Any) -> list[dict[str, Any]]:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, _bound(values))
         return [dict(row) for row in cursor.fetchall()]
 
 
@@ -469,4 +423,9 @@ def _one(connection: Connection, sql: str, *values: Any) -> dict[str, Any]:
 
 def _run(connection: Connection, sql: str, *values: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, _bound(values))
+
+
+def _bound(values: tuple[Any, ...]) -> Any:
+    """Parameters by name, if one dictionary is given, else by place."""
+    return values[0] if len(values) == 1 and isinstance(values[0], dict) else values

@@ -36,25 +36,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def copy_frames(connection: Connection, table: str, batch_id: int, frames: Iterable[pl.DataFrame]) -> int:
-    """Append frames to `raw.<table>` as rows of one batch; the number of rows.
-
-    `frames` is iterated in another thread, so it must not use the connection. What it raises is raised here; the
-    transaction is then the caller's to roll back. Raises psycopg2.Error if the server refuses.
-    """
-    rows = 0
-    for height, columns, written in _ahead(
-        frames, lambda frame: (frame.height, frame.columns, _written(batch_id, frame))
-    ):
-        _copy(connection, "raw", table, ["batch_id", *columns], written)
-        rows += height
-    return rows
-
-
 def copy_chunks(connection: Connection, table: str, batch_id: int, chunks: Iterable[Chunk]) -> int:
-    """As `copy_frames` for whole chunks: each chunk's rejects and nulled cells follow its rows into quarantine.
+    """Append chunks to `raw.<table>` as rows of one batch, what was refused of each after it; the number of rows.
 
-    Memory stays bounded even if every row of a large file is rejected.
+    `chunks` is iterated in another thread, so it must not use the connection. What it raises is raised here; the
+    transaction is then the caller's to roll back. Raises psycopg2.Error if the server refuses. Memory stays bounded
+    even if every row of a large file is rejected.
     """
     rows = 0
     for chunk, written in _ahead(chunks, lambda chunk: (chunk, _written(batch_id, chunk.frame))):
@@ -67,9 +54,9 @@ def copy_chunks(connection: Connection, table: str, batch_id: int, chunks: Itera
 
 def copy_rejects(connection: Connection, batch_id: int, rejects: Iterable[Reject]) -> int:
     """Append rejects to `quarantine.row`, stage 'parse'; the number. A NUL, which jsonb has not, becomes U+2400."""
-    columns = ["batch_id", "line_number", "column_name", "check_id", "stage", "reason", "record"]
+    columns = ["batch_id", "line_number", "part", "column_name", "check_id", "stage", "reason", "record"]
     rows = (
-        (batch_id, r.line_number, r.column, r.code, "parse", r.reason, json.dumps(r.record, ensure_ascii=False))
+        (batch_id, r.line_number, r.part, r.column, r.code, "parse", r.reason, json.dumps(r.record, ensure_ascii=False))
         for r in rejects
     )
     return _copy_rows(connection, "row", columns, rows)
@@ -77,8 +64,8 @@ def copy_rejects(connection: Connection, batch_id: int, rejects: Iterable[Reject
 
 def copy_nulled(connection: Connection, batch_id: int, nulled: Iterable[NulledCell]) -> int:
     """Append nulled cells to `quarantine.cell`; the number of them."""
-    columns = ["batch_id", "line_number", "column_name", "check_id", "reason", "received_value"]
-    rows = ((batch_id, n.line_number, n.column, n.code, n.reason, n.received) for n in nulled)
+    columns = ["batch_id", "line_number", "part", "column_name", "check_id", "reason", "received_value"]
+    rows = ((batch_id, n.line_number, n.part, n.column, n.code, n.reason, n.received) for n in nulled)
     return _copy_rows(connection, "cell", columns, rows)
 
 

@@ -16,6 +16,7 @@ _SYSTEM = (
         "bigint not null",
         "Physical line on which the record starts, the header being line 1; for GeoJSON the ordinal of the feature.",
     ),
+    ("part", "integer not null default 0", "Which of the rows made of that record it is; 0 where a record makes one."),
 )
 
 
@@ -77,7 +78,7 @@ def _sync(connection: Connection, contract: Contract, resource: Resource, standi
             missing = [c for c in columns if c[0] not in standing]
             for column, kind, _ in columns:
                 if column in standing and standing[column] not in (
-                    wanted := kind.removesuffix(" not null"),
+                    wanted := kind.split(" not null")[0],
                     _long(wanted),
                 ):
                     raise RawTableError(

@@ -10,10 +10,11 @@ from tests.faults.kills.state import State
 Picture = dict[str, Any]
 
 LEDGER = {
-    "deliveries": "select feed, resource, partition, period_start, period_end, content_key, sha256, vintage_source, "
-    "case when vintage_source <> 'received' then vintage_at end, file_name from ops.delivery",
-    "landed": "select sha256, size_bytes, container_sha256, member_name from ops.landed_file",
-    "batches": "select feed, resource, content_key, sha256, contract_version, status, reason, rows_parsed, "
+    "deliveries": "select feed, resource, partition, period_start, period_end, sha256, vintage_source, "
+    "case when vintage_source <> 'received' then vintage_at end, file_name from ops.stated",
+    "contents": "select feed, resource, partition, period_start, period_end, sha256, container_sha256, member_name, refusal "
+    "from ops.content",
+    "batches": "select feed, resource, sha256, contract_version, status, reason, rows_parsed, "
     "rows_admitted, rows_quarantined, mandatory_cells, blank_cells, headers, warnings, audited_at is not null "
     "from ops.batch",
     "histories": "select b.sha256, s.status, s.reason from ops.batch_status s join ops.batch b using (batch_id)",

@@ -48,7 +48,7 @@ FETCH = (
           FETCHING, ""),
     Place("fetch", "in_a_body_that_trickles", holds.download(VICTIMS_PATH, "slow_body", VICTIMS),
           FETCHING, ""),
-    Place("fetch", "between_bytes_and_record", holds.row("ops.landed_file"), FETCHING, "insert into ops.landed_file"),
+    Place("fetch", "between_bytes_and_record", holds.row("ops.content"), FETCHING, "insert into ops.content"),
     Place("fetch", "in_the_commit_of_an_attempt", holds.commit("ops.attempt", "new.outcome = 'new'"), FETCHING, "commit"),
     Place("fetch", "in_a_body_of_the_second_feed", holds.download(POPULATION_PATH, "stall_mid_body", POPULATION),
           f"vru: fetch {POPULATION}", "", ("admitted",) * 2),

@@ -52,8 +52,8 @@ from vru.sandbox import SandboxServer, configure
 from vru.settings import settings
 from vru.warehouse.migrate import migrate
 
-profile.bind("sandbox")
 migrate()
+profile.bind("sandbox")
 migrate_airflow()
 partners = settings().home / "sandbox"
 for day in map(date.fromisoformat, sys.argv[1:]):
@@ -80,7 +80,7 @@ class State:
     def variables(self) -> dict[str, str]:
         """The environment of the platform's own processes."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("VRU_", "AIRFLOW", "DBT_"))}
-        return {**inherited, "VRU_HOME": str(self.home), "VRU_SANDBOX_URL": self.sandbox.url}
+        return {**inherited, "VRU_ENV_FILE": "", "VRU_HOME": str(self.home), "VRU_SANDBOX_URL": self.sandbox.url}
 
     # ------------------------------------------------------------------ what stands before every case
 

@@ -3,8 +3,8 @@
 To extend it:
 
 - another row: add its five variants to VARIANTS and its cases to CASES of the module that it belongs to;
-- another feed: describe it in `feeds.py` and put it into FEEDS; every case then runs for it. Where a feed has its
-  own answer, `by_feed` names it; what cannot befall it stands in NOT_APPLICABLE, with the reason;
+- another feed: nothing; every case runs for each resource of each contract. What it cannot befall follows from what the
+  contract declares (`lacks`); what is true of one feed alone stands in `exceptions.py`, with the reason;
 - what holds after every case is asserted once, in `test_bad_input.py`.
 
 A case may stand several times under one variant, with a `note`: the same fault by hand, in the inbox or over HTTP.
@@ -12,13 +12,17 @@ A case may stand several times under one variant, with a `note`: the same fault 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.faults.case import Case, Variants
-from tests.faults.feeds import GEOGRAPHY, POPULATION, VICTIMS
+from tests.faults.feeds import FEEDS, SERVED, WIDE, Feed
 from tests.faults.table import content, meaning, repeated, structure, transport
 
 MODULES = (content, structure, transport, meaning, repeated)
 
-CASES: list[Case] = [case for module in MODULES for case in module.CASES]
+CASES: list[Case] = [
+    case if case.only is not None else replace(case, only=FEEDS) for module in MODULES for case in module.CASES
+]
 VARIANTS: Variants = {row: names for module in MODULES for row, names in module.VARIANTS.items()}
 
 STORIES: set[tuple[int, str]] = {
@@ -29,16 +33,37 @@ STORIES: set[tuple[int, str]] = {
 
 _NO_HEADER = "a property has its name in every feature; there is no header"
 _BY_NAME = "a value has its name beside it, so that one more is another property: row 24"
-_NO_DELIMITER = "nothing parts its values but JSON itself"
+_NOT_ASKED = "it is put into a folder; nobody is asked for it"
+
+
+def lacks(feed: Feed) -> dict[tuple[int, str], str]:
+    """What cannot befall a feed because of the shape of its file or the way it comes, and why."""
+    found: dict[tuple[int, str], str] = {}
+    if feed.shape == "geojson":
+        found = {
+            (1, "header_no_newline"): _NO_HEADER,
+            (14, "bom_quoted_header"): "names are always quoted, so that this is bom_header",
+            (20, "one_long"): _BY_NAME,
+            **{(21, variant): "nothing parts its values but JSON itself" for variant in VARIANTS[21]},
+            (24, "unnamed_index"): "features are numbered by `id`, and no name is row 25",
+        }
+    elif feed not in structure.WITH_DECIMALS:
+        found[21, "comma_decimal"] = "it has no decimals"
+    if feed.shape == "text" and feed not in WIDE:
+        found[18, "middle_swallows_100"] = "a line of words with a comma looks like a record of so few columns"
+    if feed not in structure.PLACED:
+        found[22, "lat_lng_swapped"] = "no columns of coordinates"
+    if not feed.swapped:
+        found[22, "two_swapped_same_type"] = "no two columns of one type"
+    if feed not in SERVED:
+        of_the_way = (*((2, variant) for variant in ("short_of_content_length", "chunked_ended_early")),)
+        found.update(dict.fromkeys(of_the_way, _NOT_ASKED))
+        found[29, "recompressed"] = _NOT_ASKED
+    return found
+
 
 NOT_APPLICABLE: dict[tuple[int, str, str], str] = {
-    (1, "header_no_newline", GEOGRAPHY.label): _NO_HEADER,
-    (14, "bom_quoted_header", GEOGRAPHY.label): "names are always quoted, so that this is bom_header",
-    (20, "one_long", GEOGRAPHY.label): _BY_NAME,
-    **{(21, variant, GEOGRAPHY.label): _NO_DELIMITER for variant in VARIANTS[21]},
-    **{(21, "comma_decimal", feed.label): "it has no decimals" for feed in (VICTIMS, POPULATION)},
-    **{(22, "lat_lng_swapped", f.label): "no columns of coordinates" for f in (VICTIMS, POPULATION, GEOGRAPHY)},
-    (24, "unnamed_index", GEOGRAPHY.label): "features are numbered by `id`, and no name is row 25",
+    **{(*place, feed.label): why for feed in FEEDS for place, why in lacks(feed).items()},
     **meaning.NOT_APPLICABLE,
 }
 """What cannot befall a feed: row, variant and feed, and why."""

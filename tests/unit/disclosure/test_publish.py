@@ -163,7 +163,7 @@ def test_of_a_restricted_feed_the_analyst_sees_no_file_and_no_count(landing: Lan
           "from ops.batch", "migrator")  # fmt: skip
     query("insert into ops.attempt (feed, resource, source_url, started_at, finished_at, outcome, sha256, size_bytes, "
           "reason) select feed, resource, source_url, now(), now(), 'refused', sha256, size_bytes, "
-          "'rows: 3 of 117 rows are wrong' from ops.delivery", "migrator")  # fmt: skip
+          "'rows: 3 of 117 rows are wrong' from ops.stated", "migrator")  # fmt: skip
     shown = everything("analyst", "ops", "v\\_%")
     assert all(sha in shown and name in shown for sha, name, _ in files())
     assert "87654" in shown and "3 of 117" in shown

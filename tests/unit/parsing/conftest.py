@@ -64,10 +64,16 @@ class Result:
         self.chunks: list[Chunk] = list(reading)
         self.rejects = [r for c in self.chunks for r in c.rejects]
         self.nulled = [n for c in self.chunks for n in c.nulled]
-        self.rows: list[dict[str, Any]] = [row for c in self.chunks for row in c.frame.to_dicts()]
+        rows: list[dict[str, Any]] = [row for c in self.chunks for row in c.frame.to_dicts()]
+        is_wide = reading.resource.unpivot is not None
+        #: Of a wide record with its parts; of any other record the part is 0.
+        self.rows = rows if is_wide else [{k: v for k, v in row.items() if k != "part"} for row in rows]
         assert reading.rows_parsed == sum(c.records for c in self.chunks)
-        assert reading.rows_accepted == len(self.rows)
+        assert reading.raw_rows == len(rows)
         assert reading.rows_rejected == len({r.line_number for r in self.rejects})
+        if not is_wide:
+            assert reading.rows_accepted == len(rows)
+            assert {row["part"] for row in rows} | {r.part for r in self.rejects} <= {0}
 
     @property
     def codes(self) -> list[tuple[int, str, str]]:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vru.parsing import Unreadable, csv_reader, csv_structure, read
+from vru.parsing import Unreadable, read
+from vru.parsing import stream as limits
+from vru.parsing.formats import csv as csv_reader
+from vru.parsing.formats.base import BLOCK_BYTES
 
 from tests.unit.parsing.conftest import Parse, Result, contract
 
@@ -318,12 +321,12 @@ def test_a_record_without_end_does_not_fill_memory(start: bytes, piece: bytes, c
     with pytest.raises(Unreadable) as caught:
         list(read(texts(2), "rows", stream, file_name="f"))  # type: ignore[arg-type]
     assert (caught.value.code, caught.value.line) == (code, 2) or code == "bad_quote" == caught.value.code
-    assert stream.taken <= csv_structure.MAX_RECORD_BYTES + 2 * csv_structure.BLOCK_BYTES
+    assert stream.taken <= limits.MAX_RECORD_BYTES + 2 * BLOCK_BYTES
 
 
 def test_a_huge_cell_refuses_the_file(parse: Parse) -> None:
     with pytest.raises(Unreadable) as caught:
-        parse("c0,c1\na,b\nc," + "x" * (csv_structure.MAX_FIELD_BYTES + 1) + "\n", texts(2))
+        parse("c0,c1\na,b\nc," + "x" * (limits.MAX_FIELD_BYTES + 1) + "\n", texts(2))
     assert (caught.value.code, caught.value.line) == ("cell_too_long", 3)
 
 

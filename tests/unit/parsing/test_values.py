@@ -135,7 +135,7 @@ def test_values_are_compared_trimmed_in_any_case_and_the_cell_is_kept(parse: Par
         (None, None),
     ]
     assert got.chunks[0].frame.columns == [
-        "line_number", "code", "month", "kind", "kind_source", "victims", "rate", "note",
+        "line_number", "part", "code", "month", "kind", "kind_source", "victims", "rate", "note",
     ]  # fmt: skip
 
 
@@ -222,12 +222,6 @@ def test_the_partition_of_the_rows(parse: Parse, rows: str, partition: str | Non
     assert all("Kent" not in w for w in reading.warnings)
 
 
-def test_rejects_in_a_key_column_are_counted(parse: Parse) -> None:
-    under = contract(grain="month", unit_column="month", row_identity="key", key=["code"])
-    reading = parse(HEADER + ",2024-01,Knife,1,1\na,x,Knife,y,1\nb,2024-01,Knife,1,1\n", under).reading
-    assert reading.key_rejects == 2
-
-
 def test_line_numbers_and_types_hold_over_chunks(parse: Parse) -> None:
     body = "".join(f"c{i},2024-01,Knife,{i},{i}.5\n" if i % 7 else f"c{i},2024-01,Knife,bad,1\n" for i in range(100))
     got = parse(HEADER + body, chunk_rows=9, block_bytes=400)
@@ -235,7 +229,7 @@ def test_line_numbers_and_types_hold_over_chunks(parse: Parse) -> None:
     assert [r.line_number for r in got.rejects] == [i + 2 for i in range(0, 100, 7)]
     assert {tuple(c.frame.schema.items()) for c in got.chunks} == {
         (
-            ("line_number", pl.Int64), ("code", pl.String), ("month", pl.Date), ("kind", pl.String),
+            ("line_number", pl.Int64), ("part", pl.Int64), ("code", pl.String), ("month", pl.Date), ("kind", pl.String),
             ("kind_source", pl.String), ("victims", pl.Int64), ("rate", pl.String), ("note", pl.String),
         )
     }  # fmt: skip

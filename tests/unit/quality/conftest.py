@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contents import content_of
+
 if TYPE_CHECKING:
     from vru.warehouse.server.embedded import Server
 
@@ -111,31 +113,33 @@ class Warehouse:
             start, end = min(r[shape.unit_column] for r in rows), month_end(max(r[shape.unit_column] for r in rows))
         sha256 = hashlib.sha256(f"{next(self.counter)}".encode()).hexdigest()
         vintage_at = datetime.fromisoformat(vintage).replace(tzinfo=UTC)
-        key = f"{partition}|{period or ''}"
-        total = len(rows) + len(rejected)
+        total = len({row.get("line_number", line) for line, row in enumerate(rows, start=2)} | set(rejected))
         connection = raw_connection("loader")
         with connection, connection.cursor() as cursor:
-            cursor.execute("insert into ops.landed_file (sha256, size_bytes) values (%s, 1)", (sha256,))
+            content_id = content_of(cursor, feed, resource, sha256, partition, start, end)
             cursor.execute(
-                "insert into ops.delivery (feed, resource, partition, period_start, period_end, sha256, vintage_at, "
-                "vintage_source, manifest_rows, is_whole, source_url, file_name, size_bytes, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, %s, 'manifest', %s, %s, '', 'file.csv', 1, %s)",
-                (feed, resource, partition, start, end, sha256, vintage_at, manifest_rows, is_whole, key),
+                "insert into ops.delivery (content_id, vintage_at, vintage_source, manifest_rows, is_whole, source_url, "
+                "file_name, size_bytes) values (%s, %s, 'manifest', %s, %s, '', 'file.csv', 1)",
+                (content_id, vintage_at, manifest_rows, is_whole),
             )
             cursor.execute(
-                "insert into ops.batch (feed, resource, partition, period_start, period_end, sha256, contract_version, "
-                "status, file_name, rows_parsed, rows_quarantined, mandatory_cells, blank_cells, warnings, content_key) "
-                "values (%s, %s, %s, %s, %s, %s, 1, 'parsed', 'file.csv', %s, %s, %s, %s, %s, %s) returning batch_id",
-                (feed, resource, partition, start, end, sha256, total, len(rejected), 10 * total, blank_cells,
-                 list(warnings), key),
+                "insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256, "
+                "contract_version, status, file_name, rows_parsed, rows_quarantined, mandatory_cells, blank_cells, "
+                "warnings) "
+                "values (%s, %s, %s, %s, %s, %s, %s, 1, 'parsed', 'file.csv', %s, %s, %s, %s, %s) returning batch_id",
+                (content_id, feed, resource, partition, start, end, sha256, total, len(rejected), 10 * total,
+                 blank_cells, list(warnings)),
             )  # fmt: skip
             batch_id = int(cursor.fetchall()[0][0])
-            names = sorted({name for row in rows for name in row})
+            names = sorted({name for row in rows for name in row} - {"line_number", "part"})
             if rows:
                 execute_values(
                     cursor,
-                    f"insert into raw.{contract.raw_table(resource)} (batch_id, line_number, {', '.join(names)}) values %s",
-                    [(batch_id, line, *(row.get(name) for name in names)) for line, row in enumerate(rows, start=2)],
+                    f"insert into raw.{contract.raw_table(resource)} (batch_id, line_number, part, {', '.join(names)}) values %s",
+                    [
+                        (batch_id, row.get("line_number", line), row.get("part", 0), *(row.get(name) for name in names))
+                        for line, row in enumerate(rows, start=2)
+                    ],
                 )
             for line, column in rejected.items():
                 cursor.execute(
@@ -170,12 +174,9 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def migrated(cluster: Server) -> Server:
+def migrated(migrated_cluster: Server) -> Server:
     """The embedded server with every migration and the contracts of this checkout."""
-    from vru.warehouse.migrate import migrate
-
-    migrate()
-    return cluster
+    return migrated_cluster
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_check_fails_alone(met: Gate, feed: str, resource: str, name: str) -> 
     batch_id = met.audited(delivery(feed, resource, {"changes": case} if isinstance(case, list) else case))
     found = met.stand(batch_id)
     assert found.withheld == tuple(check.withheld_columns)
-    if check.level == "row" and check.severity == "critical":
+    if check.is_on_rows and check.severity == "critical":
         lines = {line for line, _ in found.quarantined}
         assert found.quarantined == {(line, name) for line in lines} != frozenset()
         left = met.lines(feed, resource, batch_id)

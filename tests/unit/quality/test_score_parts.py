@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from vru.settings import CHECKOUT
+from vru.transform.measures import load_measures
 
 from tests.unit.quality.conftest import month_end
 from tests.unit.quality.walk.files import FIXTURES, Change, Delivery, changed
@@ -167,8 +167,7 @@ def cells(delivery: Delivery) -> Counter[tuple[str, str]]:
 
 def test_consistency_does_not_apply_while_each_figure_has_one_source(gate: Gate) -> None:
     """It is the difference from the other feed of the same figure, and no two of these feeds state the same one."""
-    with (CHECKOUT / "dbt_project" / "seeds" / "definition_source.csv").open(encoding="utf-8") as stream:
-        sources = Counter(row["definition_id"] for row in csv.DictReader(stream))
+    sources = Counter(measure.definition_id for source in load_measures() for measure in source.measures)
     assert set(sources.values()) == {1}, "a figure has two sources now: consistency can be worked out"
     admit(gate, month(NEWEST))
     found = gate.query("select distinct consistency, 'consistency' = any(not_applied) as is_told "

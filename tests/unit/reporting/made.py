@@ -20,6 +20,8 @@ from vru.landing import Landing
 from vru.periods import last_day
 from vru.settings import CHECKOUT
 
+from tests.contents import content_of
+
 FEED = "mps_homicide_victims"
 BOROUGHS = [("E09000001", "City of London"), ("E09000005", "Brent"), ("E09000009", "Ealing"), ("E09000012", "Hackney")]
 HEADER = (
@@ -88,7 +90,7 @@ def make(landing: Landing, *, schema: str = "marts", mixed: bool = False, confir
     third = [(m, "Hackney" if m.year == 2020 else b) for m, b in old]
     with raw_connection("migrator") as connection, connection.cursor() as cursor:
         cursor.execute(
-            "truncate ops.batch, ops.delivery, ops.landed_file, ops.withheld_column, ops.report, quarantine.row, "
+            "truncate ops.batch, ops.delivery, ops.content, ops.withheld_column, ops.report, quarantine.row, "
             "quarantine.cell, ops.check_result, ops.attempt restart identity cascade"
         )
         batches = [
@@ -132,20 +134,18 @@ def _batch(
         receiver.write(data)
         receiver.commit()
     sha256 = hashlib.sha256(data).hexdigest()
+    content_id = content_of(cursor, FEED, "victims", sha256)
     cursor.execute(
-        "insert into ops.landed_file (sha256, size_bytes) values (%s, %s) on conflict do nothing", (sha256, len(data))
+        "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+        "values (%s, %s, 'manifest', %s, %s, %s)",
+        (content_id, vintage, f"file:{name}", name, len(data)),
     )
     cursor.execute(
-        "insert into ops.delivery (feed, resource, period_start, period_end, sha256, vintage_at, vintage_source, "
-        "source_url, file_name, size_bytes) values (%s, 'victims', %s, %s, %s, %s, 'manifest', %s, %s, %s)",
-        (FEED, first, last, sha256, vintage, f"file:{name}", name, len(data)),
-    )
-    cursor.execute(
-        "insert into ops.batch (feed, resource, period_start, period_end, sha256, contract_version, status, reason, "
+        "insert into ops.batch (content_id, feed, resource, period_start, period_end, sha256, contract_version, status, reason, "
         "file_name, admitted_at, rows_parsed, rows_admitted) "
-        "values (%s, 'victims', %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
+        "values (%s, %s, 'victims', %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
         (
-            FEED, first, last, sha256, status, reason, name,
+            content_id, FEED, first, last, sha256, status, reason, name,
             datetime(2022, 5, 1, tzinfo=UTC) if status == "admitted" else None, row_count, row_count,
         ),
     )  # fmt: skip

@@ -98,9 +98,8 @@ def test_what_is_stated_again_after_the_build_changes_nothing_published(landing:
     first = publish(landing=landing, contracts=load_contracts())
     with raw_connection("migrator") as connection, connection.cursor() as cursor:
         cursor.execute(
-            "insert into ops.delivery (feed, resource, period_start, period_end, sha256, vintage_at, vintage_source, "
-            "source_url, file_name, size_bytes) select feed, resource, period_start, period_end, sha256, "
-            "vintage_at + interval '2 years', vintage_source, source_url || 'x', file_name, size_bytes from ops.delivery"
+            "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
+            "select content_id, vintage_at + interval '2 years', vintage_source, source_url || 'x', file_name, size_bytes from ops.delivery"
         )
     second = publish(landing=landing, contracts=load_contracts())
     assert (first.content_sha256, second.is_new) == (second.content_sha256, False)

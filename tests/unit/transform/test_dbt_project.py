@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import yaml
 from vru.contracts import load_contracts
 from vru.settings import settings
-from vru.transform import DOMAINS, scaffold
+from vru.transform import domains, scaffold
+from vru.transform.properties import lookups
 
 CONTRACTS = load_contracts()
 MODELS = settings().dbt_dir / "models"
@@ -26,7 +28,8 @@ MARTS = {mart["name"]: mart for mart in described()}
 
 @pytest.mark.parametrize("feed", CONTRACTS)
 def test_sources_follow_from_the_contract(feed: str) -> None:
-    text = (MODELS / "staging" / f"{feed}.yml").read_text(encoding="utf-8")
+    (path,) = (MODELS / "staging").rglob(f"{feed}.yml")
+    text = path.read_text(encoding="utf-8")
     assert text == scaffold.sources_yaml(CONTRACTS[feed]), "write it anew with vru.transform.scaffold.sources_yaml"
 
 
@@ -34,7 +37,8 @@ def test_sources_follow_from_the_contract(feed: str) -> None:
 def test_every_resource_has_a_staging_model_with_its_columns(feed: str, resource: str) -> None:
     contract = CONTRACTS[feed]
     declared = contract.resource(resource)
-    text = (MODELS / "staging" / f"{scaffold.staging_name(contract, declared)}.sql").read_text(encoding="utf-8")
+    (path,) = (MODELS / "staging").rglob(f"{scaffold.staging_name(contract, declared)}.sql")
+    text = path.read_text(encoding="utf-8")
     for column in declared.columns:
         assert f"received.{column.name}" in text
     assert "current_rows(" in text, "a staging model reads only what is current in its build"
@@ -44,7 +48,7 @@ def test_raw_is_read_by_staging_alone() -> None:
     for path in MODELS.rglob("*.sql"):
         text = path.read_text(encoding="utf-8")
         reads_raw = "source('raw'" in text or "current_rows(" in text
-        assert reads_raw == (path.parent.name == "staging"), path.name
+        assert reads_raw == (path.parent.parent.name == "staging"), path.name
 
 
 def test_every_mart_is_described() -> None:
@@ -85,12 +89,29 @@ def test_marts_have_the_columns_that_others_rely_on() -> None:
         assert set(columns.split()) <= {column["name"] for column in MARTS[name]["columns"]}, name
 
 
-def test_every_domain_has_its_tag() -> None:
-    project = yaml.safe_load((settings().dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))
-    marts = project["models"]["vru"]["marts"]
-    assert {tag for key in marts if not key.startswith("+") for tag in marts[key]["+tags"]} == set(DOMAINS)
-    assert {path.parent.name for path in (MODELS / "marts").rglob("*.sql")} == set(DOMAINS)
-    assert project["flags"]["send_anonymous_usage_stats"] is False
+def test_domains_follow_from_folders() -> None:
+    assert domains() == ("shared", "homicide", "police_uk", "measures")
+    assert {path.parent.name for path in MODELS.rglob("*.sql")} == set(domains())
+
+
+def test_an_incremental_model_declares_what_its_rows_look_up() -> None:
+    """What it reads beside the units that it writes: the raw rows behind every other model of its ancestry."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in MODELS.rglob("*.sql")}
+
+    def raw(model: str) -> set[tuple[str, str]]:
+        found = set(re.findall(r"current_rows\('(\w+)', '(\w+)'", texts.get(model, "")))
+        for parent in re.findall(r"ref\('(\w+)'\)", texts.get(model, "")):
+            found |= raw(parent)
+        return found
+
+    incremental = [name for name, text in texts.items() if "materialized='incremental'" in text]
+    assert len(incremental) >= 2
+    needed = set()
+    for name in incremental:
+        own = set(re.findall(r"delete_changed_units\('(\w+)', '(\w+)'", texts[name]))
+        assert len(own) == 1, name
+        needed |= raw(name) - own
+    assert lookups(settings().dbt_dir) == needed
 
 
 def test_definitions_state_what_the_registry_asks() -> None:

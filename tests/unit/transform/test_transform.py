@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from vru.settings import CHECKOUT, Settings
 from vru.transform import dbt, run_domain, schemas
-from vru.transform.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize(
@@ -47,29 +43,3 @@ def test_an_as_of_schema_is_named_by_the_day_in_london() -> None:
 def test_an_unknown_domain_is_refused() -> None:
     with pytest.raises(ValueError, match="shared, homicide, police_uk, measures"):
         run_domain(1, "weather")
-
-
-def test_the_fingerprint_follows_what_makes_the_marts(tmp_path: Path) -> None:
-    migrations = "plugins/vru/warehouse/migrations"
-    for name in ("dbt_project", "feeds", migrations):
-        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
-    copy = Settings(home=tmp_path, checkout=tmp_path)
-    seen = {fingerprint(copy)}
-    assert seen == {fingerprint()}, "where a checkout lies makes no difference"
-    (tmp_path / "dbt_project" / "target").mkdir()
-    (tmp_path / "dbt_project" / "target" / "run.sql").write_text("select 1")
-    assert fingerprint(copy) in seen, "what dbt writes is no part of it"
-    for path in (
-        "dbt_project/models/marts/measures/mart_measure.sql",
-        "dbt_project/macros/cleaned.sql",
-        "dbt_project/seeds/definition.csv",
-        "dbt_project/dbt_project.yml",
-        "feeds/mps_homicide_victims.yml",
-        "feeds/values/borough.yml",
-        f"{migrations}/0005_statistics.sql",
-    ):
-        with (tmp_path / path).open("a") as file:
-            file.write("\n")
-        now = fingerprint(copy)
-        assert now not in seen, path
-        seen.add(now)

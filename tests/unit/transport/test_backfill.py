@@ -195,12 +195,10 @@ def test_a_range_ends_where_it_begins_or_later(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def partners(vru_home: Path, cluster: object) -> Iterator[Partner]:
+def partners(vru_home: Path, migrated_cluster: object) -> Iterator[Partner]:
     """The synthetic partners of a migrated state folder."""
     from vru.sandbox import SandboxServer
-    from vru.warehouse.migrate import migrate
 
-    migrate()
     with SandboxServer(vru_home / "sandbox") as server:
         yield server
 

@@ -203,7 +203,7 @@ def test_the_name_says_which_resource(world: World) -> None:
     for name, body in {"b": OLD, "w": NEW, "x": CSV + b"x"}.items():
         serve_file(world, name, body)
     asked = world.ask(two)
-    assert [each.received[0].resource for each in asked] == ["borough", "ward", None]
+    assert [each.received[0].resource for each in asked] == ["borough", "ward", ""]
     assert "unknown_name" in asked[2].received[0].warning
 
 

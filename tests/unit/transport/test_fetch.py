@@ -110,7 +110,7 @@ def test_a_fetch_that_was_killed_leaves_only_a_temporary_file(world: World) -> N
     asked = world.one(contract(DATASTORE))
     assert asked.outcome == "new"
     assert world.read(asked.sha256) == CSV * 40_000
-    assert world.landing.remove_stale(0) == 1
+    assert world.landing.remove_stale() == 1
     assert (world.landed(), world.partial()) == (1, [])
 
 

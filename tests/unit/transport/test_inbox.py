@@ -249,7 +249,7 @@ def test_a_name_that_fits_no_resource_leaves_it_open(inbox: Inbox) -> None:
     inbox.put("x.csv", B)
     fits, unknown = inbox.ask(two)
     assert (fits.resource, fits.received[0].resource) == ("ward", "ward")
-    assert (unknown.resource, unknown.received[0].resource) == ("", None)
+    assert (unknown.resource, unknown.received[0].resource) == ("", "")
     assert "unknown_name: " in unknown.received[0].warning
 
 

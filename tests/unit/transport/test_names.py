@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from vru.contracts import load_contract
-from vru.transport import Named, match
+from vru.received import Named
+from vru.transport import match
 from vru.transport.names import named
 
 from tests.unit.transport.partner import contract, police, resource

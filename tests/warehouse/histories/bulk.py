@@ -37,11 +37,6 @@ def sha(content: Content) -> str:
     return hashlib.sha256(content.text.encode()).hexdigest()
 
 
-def content_key(content: Content) -> str:
-    """Partition and first day, as far as they are stated."""
-    return f"{content.partition or ''}|{content.period[0] if content.period else ''}"
-
-
 def declare(connection: Connection, feeds: Mapping[str, History]) -> None:
     """A feed with one resource of its own name for each history."""
     _insert(connection, "ops.feed", [(f, "", "", "", "", "", "", 1, "", 31, 31, 1, False, False) for f in feeds])
@@ -64,28 +59,35 @@ def write(connection: Connection, feeds: Mapping[str, History]) -> dict[int, tup
         for place, (feed, history) in enumerate(feeds.items())
         for batch in history.ledger.batches
     }
+    contents = {
+        (f, content): FIRST_BATCH + place * BATCHES_EACH + number
+        for place, (f, h) in enumerate(feeds.items())
+        for number, content in enumerate(dict.fromkeys(d.content for d in h.ledger.deliveries))
+    }
     _insert(
         connection,
-        "ops.landed_file (sha256, size_bytes)",
-        sorted({(sha(d.content), 1) for h in feeds.values() for d in h.ledger.deliveries}),
-        "on conflict do nothing",
+        "ops.content (content_id, feed, resource, partition, period_start, period_end, sha256)",
+        [
+            (content_id, f, f, content.partition or "", *(content.period or (None, None)), sha(content))
+            for (f, content), content_id in contents.items()
+        ],
+        overriding=True,
     )
     _insert(
         connection,
-        "ops.delivery (feed, resource, partition, period_start, period_end, content_key, sha256, vintage_at, "
-        "vintage_source, received_at, manifest_line, source_url, file_name, size_bytes)",
+        "ops.delivery (content_id, vintage_at, vintage_source, received_at, manifest_line, source_url, file_name, "
+        "size_bytes)",
         [
-            (f, f, *_place_of(h, d.content), content_key(d.content), sha(d.content), hour(d.vintage_at), "manifest",
-             hour(d.received_at), d.line, "", "", 1)
+            (contents[f, d.content], hour(d.vintage_at), "manifest", hour(d.received_at), d.line, "", "", 1)
             for f, h in feeds.items() for d in h.ledger.deliveries
         ],
     )  # fmt: skip
     _insert(
         connection,
-        "ops.batch (batch_id, feed, resource, partition, period_start, period_end, content_key, sha256, "
+        "ops.batch (batch_id, content_id, feed, resource, partition, period_start, period_end, sha256, "
         "contract_version, status, reason, file_name, parsed_at, audited_at, admitted_at, withdrawn_at)",
         [
-            (ids[f, b.number], f, f, b.parse.partition, *(b.parse.period or (None, None)), content_key(b.content),
+            (ids[f, b.number], contents[f, b.content], f, f, b.parse.partition, *(b.parse.period or (None, None)),
              sha(b.content), b.version, b.status, reason(b.status), "", hour(b.statuses[0][0]),
              None if b.audited_at is None else hour(b.audited_at), *_counted(b))
             for f, h in feeds.items() for b in h.ledger.batches
@@ -123,7 +125,7 @@ def write(connection: Connection, feeds: Mapping[str, History]) -> dict[int, tup
     )  # fmt: skip
     with connection.cursor() as cursor:  # what was taken back before leaves statistics by which a plan may go wrong
         cursor.execute(
-            "analyze ops.resource, ops.delivery, ops.batch, ops.batch_status, ops.withheld_column, ops.batch_key"
+            "analyze ops.resource, ops.content, ops.delivery, ops.batch, ops.batch_status, ops.withheld_column, ops.batch_key"
         )
     return {batch_id: key for key, batch_id in ids.items()}
 
@@ -188,29 +190,32 @@ def earlier_sound(
 
 LEDGER = {
     "delivery": """
-        select d.content_key, d.sha256, d.partition, d.period_start, d.period_end, d.manifest_line, d.vintage_at,
+        select d.sha256, d.partition, d.period_start, d.period_end, d.manifest_line, d.vintage_at,
                d.received_at
-        from ops.delivery d where d.feed = %s order by d.delivery_id
+        from ops.stated d where d.feed = %s order by d.delivery_id
     """,
     "batch": """
-        select b.content_key, b.sha256, b.partition, b.period_start, b.period_end, b.contract_version, b.status,
+        select c.partition, c.period_start, b.sha256, b.partition, b.period_start, b.period_end, b.contract_version, b.status,
                b.reason, b.parsed_at, b.audited_at, b.admitted_at, b.withdrawn_at
-        from ops.batch b where b.feed = %s order by b.batch_id
+        from ops.batch b join ops.content c using (content_id) where b.feed = %s order by b.batch_id
     """,
     "status": """
-        select b.content_key, b.sha256, b.contract_version, s.status, s.reason, s.since
-        from ops.batch_status s join ops.batch b using (batch_id) where b.feed = %s
+        select c.partition, c.period_start, b.sha256, b.contract_version, s.status, s.reason, s.since
+        from ops.batch_status s join ops.batch b using (batch_id)
+        join ops.content c using (content_id) where b.feed = %s
         order by b.batch_id, s.batch_status_id
     """,
     "withheld": """
-        select b.content_key, b.sha256, b.contract_version, w.column_name, w.check_id, w.reason, w.withheld_at,
+        select c.partition, c.period_start, b.sha256, b.contract_version, w.column_name, w.check_id, w.reason, w.withheld_at,
                w.lifted_at
-        from ops.withheld_column w join ops.batch b using (batch_id) where b.feed = %s
+        from ops.withheld_column w join ops.batch b using (batch_id)
+        join ops.content c using (content_id) where b.feed = %s
         order by b.batch_id, w.column_name, w.withheld_at
     """,
     "key": """
-        select b.content_key, b.sha256, b.contract_version, k.replace_key, k.is_withdrawn
-        from ops.batch_key k join ops.batch b using (batch_id) where b.feed = %s order by b.batch_id, k.replace_key
+        select c.partition, c.period_start, b.sha256, b.contract_version, k.replace_key, k.is_withdrawn
+        from ops.batch_key k join ops.batch b using (batch_id)
+        join ops.content c using (content_id) where b.feed = %s order by b.batch_id, k.replace_key
     """,
 }
 """What of a feed the selection may rest on."""
@@ -229,13 +234,6 @@ def standing(
                 for row in cursor.fetchall()
             ]
     return found
-
-
-def _place_of(history: History, content: Content) -> tuple[Any, ...]:
-    """Partition and period on a delivery: what the newest parse read, else what was stated."""
-    parses = [b.parse for b in history.ledger.batches if b.content == content and b.status != "rejected"]
-    partition, period = (parses[-1].partition, parses[-1].period) if parses else content.stated
-    return partition or "", *(period or (None, None))
 
 
 def _counted(batch: Batch) -> tuple[datetime | None, datetime | None]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from psycopg2.extensions import connection as Connection
 from vru.quality import withholding
 from vru.quality.suites import Check
 from vru.quality.suites import Withhold as Withholds
+from vru.received import Received
 from vru.warehouse import admission, decisions, ledger
 from vru.warehouse.engine import raw_connection
 
 from tests.warehouse.histories import bulk
 from tests.warehouse.histories import strategies as s
+from tests.warehouse.histories.model import Period
 from tests.warehouse.histories.strategies import History
 
 
@@ -93,12 +95,14 @@ class Written:
         if vintage is not None:  # what is dated later than it is received bears the instant of its receipt
             stated_at = self.starts[vintage] if vintage < event.at else self.starts[event.at] + timedelta(days=365)
         with self.connection, self.connection.cursor() as cursor:
-            ledger.record_landed(self.connection, bulk.sha(content), 1)
             delivery_id, is_new = ledger.record_delivery(
                 self.connection,
-                ledger.Statement(
-                    self.feed, self.feed, content.partition, *period, bulk.sha(content), 1, f"{content.text}.csv", "",
-                    None if vintage is None else stated_at, "manifest", manifest_line=event.line,
+                self.feed,
+                Received(
+                    self.feed, content.partition, *period, sha256=bulk.sha(content), size_bytes=1,
+                    file_name=f"{content.text}.csv", source_url="",
+                    vintage_at=None if vintage is None else stated_at, vintage_source="manifest",
+                    manifest_line=event.line,
                 ),
             )  # fmt: skip
             if is_new:  # so that what is dated by this tick later is dated by the very instant
@@ -110,8 +114,11 @@ class Written:
             waiting = ledger.contents_to_parse(self.connection, self.feed)
             if event.version > 1:
                 waiting = ledger.contents_to_replay(self.connection, self.feed, event.version)
-            identity = bulk.content_key(event.content), bulk.sha(event.content)
-            (content,) = [found for found in waiting if (found.content_key, found.sha256) == identity]
+            identity = event.content.partition, event.content.period, bulk.sha(event.content)
+            (content,) = [
+                found for found in waiting
+                if (found.partition, _period(found.period_start, found.period_end), found.sha256) == identity
+            ]  # fmt: skip
             status = "rejected" if event.is_rejected else "parsed"
             batch_id = ledger.record_batch(
                 self.connection, content, event.version, status, reason=bulk.reason(status)
@@ -137,6 +144,10 @@ class Written:
                 "update ops.batch set audited_at = clock_timestamp(), status = %s, reason = %s where batch_id = %s",
                 (status, bulk.reason(status), batch_id),
             )
+
+
+def _period(first: date | None, last: date | None) -> Period | None:
+    return None if first is None or last is None else (first, last)
 
 
 def _check(column: str, check: str) -> Check:

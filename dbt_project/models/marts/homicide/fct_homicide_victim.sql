@@ -3,7 +3,7 @@ select
     victim.recorded_month,
     case when not victim.is_borough_name_withheld then victim.borough_name end as borough_name,
     case
-        when victim.is_borough_name_withheld then 'borough column withheld (check ' || withheld.check_id || ')'
+        when victim.is_borough_name_withheld then {{ withheld_reason("'borough_name'", 'withheld.check_id') }}
         when victim.borough_name is null and victim.borough_name_source is null then 'blank in the source'
         when victim.borough_name is null then 'spelling unknown to the contract'
     end as borough_null_reason,
@@ -12,13 +12,15 @@ select
     victim.sex,
     victim.ethnicity,
     victim.method,
-    case victim.domestic_abuse when 'Domestic Abuse' then true when 'Not Domestic Abuse' then false end as is_domestic,
+    victim.is_domestic,
     victim.offence,
     victim.solved_status,
-    victim.victim_count::integer as victim_count,
+    victim.victim_count,
     victim.known_at,
     victim.batch_id,
-    victim.line_number
-from {{ ref('stg_mps_homicide_victims') }} as victim
+    victim.line_number,
+    victim.part
+from {{ ref('int_homicide_victim') }} as victim
 left join {{ ref('int_withheld_column') }} as withheld
     on victim.is_borough_name_withheld and victim.batch_id = withheld.batch_id and withheld.column_name = 'borough_name'
+where not victim.is_sound_borough

@@ -6,11 +6,13 @@ select
     sex,
     ethnicity,
     method,
-    case domestic_abuse when 'Domestic Abuse' then true when 'Not Domestic Abuse' then false end as is_domestic,
+    is_domestic,
     offence,
     solved_status,
-    victim_count::integer as victim_count,
+    victim_count,
     known_at,
     batch_id,
-    line_number
-from {{ ref('stg_mps_homicide_victims__sound_borough') }}
+    line_number,
+    part
+from {{ ref('int_homicide_victim') }}
+where is_sound_borough

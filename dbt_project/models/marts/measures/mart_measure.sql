@@ -1,73 +1,86 @@
 -- One row is a definition, source, area and period: the count, the rate and how sure it is. Dense over the area
--- list and the range of each source: 0 where the source says none, null with a reason where it is not known.
+-- list and the range of each source: 0 where the source says none, null with a reason where it is not known. How a
+-- source counts a definition is an entry of its measure specification.
 with definition as (
+    -- one row is an active definition, a source that counts it, and a kind of area
     select
         definition.definition_id,
         definition.definition_version,
-        origin.source_feed,
-        origin.headline_rank,
-        origin.count_unit,
-        origin.place_basis
+        entry.source_feed,
+        entry.area_kind,
+        entry.grain,
+        cardinality(entry.partitions) as partition_count,
+        entry.headline_rank,
+        entry.count_unit,
+        entry.place_basis,
+        entry.reporting_lag,
+        entry.lag_precision,
+        entry.denominator
     from {{ ref('dim_definition') }} as definition
-    inner join {{ ref('definition_source') }} as origin on definition.definition_id = origin.definition_id
+    inner join {{ ref('int_measure_entry') }} as entry on definition.definition_id = entry.definition_id
     where definition.is_newest_version and definition.status = 'active'
 ),
 
 covered_period as (
-    -- one row is a source, a kind of area and a period of its range
+    -- one row is a definition, a source, a kind of area and a period of its range
     select
+        coverage.definition_id,
         coverage.source_feed,
         coverage.area_kind,
         period.period_kind,
         period.period_start,
         period.period_end,
+        period.unit_count,
         max(coverage.known_at) as count_known_at,
-        count(*) = period.month_count as is_whole,
-        count(*) filter (where coverage.null_reason = 'no admitted delivery covers this period') > 0 as has_gap,
-        min(coverage.null_reason) as null_reason
+        count(*) as covered_count,
+        count(*) filter (where coverage.null_reason_code is null) as usable_unit_count,
+        count(*) filter (where coverage.null_reason_code = 'column_withheld') as withheld_unit_count,
+        count(*) filter (where coverage.null_reason_code in ('no_delivery', 'incomplete_period')) as missing_unit_count,
+        min(coverage.null_reason) as null_reason,
+        (array_agg(coverage.null_reason_code order by coverage.null_reason))[1] as null_reason_code
     from {{ ref('int_measure_coverage') }} as coverage
-    inner join {{ ref('int_measure_period') }} as period on coverage.month = period.month
+    inner join {{ ref('int_measure_period') }} as period
+        on coverage.grain = period.grain and coverage.unit_start = period.unit_start
     group by
-        coverage.source_feed, coverage.area_kind, period.period_kind, period.period_start, period.period_end,
-        period.month_count
-),
-
-batch_period as (
-    -- one row is a batch behind a source, a kind of area and a period, each batch once
-    select distinct
-        coverage.source_feed,
-        coverage.area_kind,
-        period.period_kind,
-        period.period_start,
-        coverage.batch_id,
-        coverage.quarantined_count
-    from {{ ref('int_measure_coverage') }} as coverage
-    inner join {{ ref('int_measure_period') }} as period on coverage.month = period.month
-),
-
-quarantined as (
-    select
-        source_feed,
-        area_kind,
-        period_kind,
-        period_start,
-        sum(quarantined_count)::bigint as quarantined_count
-    from batch_period
-    group by source_feed, area_kind, period_kind, period_start
+        coverage.definition_id, coverage.source_feed, coverage.area_kind, period.period_kind, period.period_start,
+        period.period_end, period.unit_count
 ),
 
 counted_period as (
     select
         counted.definition_id,
         counted.source_feed,
+        counted.area_kind,
         counted.area_key,
         period.period_kind,
         period.period_start,
         sum(counted.value_count)::bigint as value_count,
         sum(counted.unknown_count)::bigint as unknown_count
     from {{ ref('int_measure_count') }} as counted
-    inner join {{ ref('int_measure_period') }} as period on counted.month = period.month
-    group by counted.definition_id, counted.source_feed, counted.area_key, period.period_kind, period.period_start
+    inner join definition
+        on
+            counted.definition_id = definition.definition_id
+            and counted.source_feed = definition.source_feed
+            and counted.area_kind = definition.area_kind
+    inner join {{ ref('int_measure_period') }} as period
+        on definition.grain = period.grain and counted.unit_start = period.unit_start
+    group by
+        counted.definition_id, counted.source_feed, counted.area_kind, counted.area_key, period.period_kind,
+        period.period_start
+),
+
+placed_period as (
+    -- one row is a definition, a source, a kind of area and a period with events: the share that lies in no such area
+    select
+        definition_id,
+        source_feed,
+        area_kind,
+        period_kind,
+        period_start,
+        100.0::double precision * coalesce(sum(value_count) filter (where area_key is null), 0)
+        / nullif(sum(value_count), 0) as unplaced_pct
+    from counted_period
+    group by definition_id, source_feed, area_kind, period_kind, period_start
 ),
 
 cell as materialized (
@@ -75,39 +88,61 @@ cell as materialized (
     select
         definition.*,
         area.area_key,
-        area.area_kind,
         area.area_code,
         area.area_name,
         covered.period_kind,
         covered.period_start,
         covered.period_end,
         covered.count_known_at,
+        covered.unit_count * definition.partition_count as expected_unit_count,
+        covered.usable_unit_count,
+        covered.withheld_unit_count,
+        placed.unplaced_pct,
         coalesce(counted.value_count, 0) as value_count,
         coalesce(counted.unknown_count, 0) as unknown_count,
-        coalesce(quarantined.quarantined_count, 0) as quarantined_count,
         case
-            when gap.null_reason is not null then gap.null_reason::text
-            when not covered.is_whole or (covered.has_gap and covered.period_kind <> 'month') then 'incomplete period'
+            when gap.area_code is not null then 'area_not_covered'
+            when
+                covered.covered_count < covered.unit_count * definition.partition_count
+                or (covered.missing_unit_count > 0 and covered.unit_count > 1)
+                then 'incomplete_period'
+            else covered.null_reason_code
+        end as null_reason_code,
+        case
+            when gap.area_code is not null then gap.null_reason
+            when
+                covered.covered_count < covered.unit_count * definition.partition_count
+                or (covered.missing_unit_count > 0 and covered.unit_count > 1)
+                then 'incomplete period'
             else covered.null_reason
         end as null_reason
     from definition
-    inner join covered_period as covered on definition.source_feed = covered.source_feed
-    inner join {{ ref('dim_area') }} as area on covered.area_kind = area.area_kind
-    left join {{ ref('source_area_gap') }} as gap
-        on definition.source_feed = gap.source_feed and area.area_code = gap.area_code
+    inner join covered_period as covered
+        on
+            definition.definition_id = covered.definition_id
+            and definition.source_feed = covered.source_feed
+            and definition.area_kind = covered.area_kind
+    inner join {{ ref('dim_area') }} as area on definition.area_kind = area.area_kind
+    left join {{ ref('int_measure_gap') }} as gap
+        on
+            definition.source_feed = gap.source_feed
+            and area.area_kind = gap.area_kind
+            and area.area_code = gap.area_code
     left join counted_period as counted
         on
             definition.definition_id = counted.definition_id
             and definition.source_feed = counted.source_feed
+            and definition.area_kind = counted.area_kind
             and area.area_key = counted.area_key
             and covered.period_kind = counted.period_kind
             and covered.period_start = counted.period_start
-    left join quarantined
+    left join placed_period as placed
         on
-            covered.source_feed = quarantined.source_feed
-            and covered.area_kind = quarantined.area_kind
-            and covered.period_kind = quarantined.period_kind
-            and covered.period_start = quarantined.period_start
+            definition.definition_id = placed.definition_id
+            and definition.source_feed = placed.source_feed
+            and definition.area_kind = placed.area_kind
+            and covered.period_kind = placed.period_kind
+            and covered.period_start = placed.period_start
 ),
 
 estimate as materialized (
@@ -149,7 +184,7 @@ denominator as (
 occurring as (
     select distinct value_count
     from cell
-    where null_reason is null
+    where null_reason_code is null
 ),
 
 poisson as materialized (
@@ -165,12 +200,12 @@ poisson as materialized (
 select
     measured.definition_id::text as definition_id,
     measured.definition_version,
-    measured.source_feed::text as source_feed,
+    measured.source_feed,
     measured.headline_rank = min(measured.headline_rank) over (
         partition by measured.definition_id, measured.area_key, measured.period_kind, measured.period_start
     ) as is_headline,
-    measured.count_unit::text as count_unit,
-    measured.place_basis::text as place_basis,
+    measured.count_unit,
+    measured.place_basis,
     measured.area_key,
     measured.area_kind,
     measured.area_code,
@@ -178,28 +213,40 @@ select
     measured.period_kind,
     measured.period_start,
     measured.period_end,
-    case when measured.null_reason is null then measured.value_count end as value_count,
-    case when measured.null_reason is null then measured.unknown_count end as unknown_count,
+    case when measured.null_reason_code is null then measured.value_count end as value_count,
+    case when measured.null_reason_code is null then measured.unknown_count end as unknown_count,
+    case when measured.null_reason_code is null then measured.unplaced_pct end as unplaced_pct,
+    measured.expected_unit_count::integer as expected_unit_count,
+    measured.usable_unit_count::integer as usable_unit_count,
+    measured.withheld_unit_count::integer as withheld_unit_count,
     denominator.population_count,
     denominator.population_year,
     denominator.population_series,
     case
-        when measured.null_reason is null
+        when measured.null_reason_code is null
             then measured.value_count * 100000.0::double precision / denominator.population_count
     end as rate_per_100k,
     poisson.low * 100000 / denominator.population_count as rate_low,
     poisson.high * 100000 / denominator.population_count as rate_high,
     case
-        when measured.null_reason is null and denominator.population_count is null
-            then 'no population estimate of the year or the three years before it'
+        when measured.null_reason_code is not null or denominator.population_count is not null then null
+        when measured.denominator = 'none' then 'no_denominator'
+        else 'no_population'
+    end as rate_null_reason_code,
+    case
+        when measured.null_reason_code is not null or denominator.population_count is not null then null
+        when measured.denominator = 'none' then 'no denominator fits what this source counts'
+        else 'no population estimate of the year or the three years before it'
     end as rate_null_reason,
     coalesce(
         measured.period_end + 1
-        > date_trunc('month', measured.count_known_at at time zone 'Europe/London') - interval '3 months',
+        > date_trunc(measured.lag_precision, measured.count_known_at at time zone 'Europe/London')
+        - measured.reporting_lag,
         false
     ) as is_provisional,
-    measured.quarantined_count,
+    coalesce(quality.quarantined_count, 0) as quarantined_count,
     least(quality.quality_score, denominator.population_quality_score) as quality_score,
+    measured.null_reason_code,
     measured.null_reason,
     greatest(measured.count_known_at, denominator.population_known_at) as known_at,
     measured.count_known_at,
@@ -207,12 +254,14 @@ select
 from cell as measured
 left join denominator
     on
-        measured.area_key = denominator.area_key
+        measured.denominator = 'residents'
+        and measured.area_key = denominator.area_key
         and extract(year from measured.period_start)::integer = denominator.start_year
-left join poisson on measured.null_reason is null and measured.value_count = poisson.value_count
+left join poisson on measured.null_reason_code is null and measured.value_count = poisson.value_count
 left join {{ ref('int_measure_quality') }} as quality
     on
-        measured.source_feed = quality.source_feed
+        measured.definition_id = quality.definition_id
+        and measured.source_feed = quality.source_feed
         and measured.area_kind = quality.area_kind
         and measured.period_kind = quality.period_kind
         and measured.period_start = quality.period_start

@@ -5,6 +5,15 @@ create schema quarantine;
 create schema if not exists ops;
 create schema publish;
 
+-- The one row is what holds for the whole state, whichever machine works on it: the profile of its first run, for ever,
+-- and the inbox of profile `files` as last given.
+create table ops.state (
+    is_only   boolean primary key default true check (is_only),
+    profile   text not null check (profile in ('sandbox', 'files', 'live')),
+    inbox     text,
+    bound_at  timestamptz not null default now()
+);
+
 -- The instant at which something is received, admitted, withdrawn, held or withheld. Until its transaction ends,
 -- `ops.settled_now` waits: nothing that bears an earlier instant can appear after it.
 create function ops.stamp() returns timestamptz
@@ -61,16 +70,6 @@ create table ops.resource (
     primary key (feed, resource)
 );
 
--- One row is some bytes that a partner sent, kept under their sha256. A member of an archive stays inside it.
-create table ops.landed_file (
-    sha256            text primary key check (sha256 ~ '^[0-9a-f]{64}$'),
-    size_bytes        bigint not null,
-    container_sha256  text references ops.landed_file,
-    member_name       text,
-    landed_at         timestamptz not null default now(),
-    check ((container_sha256 is null) = (member_name is null))
-);
-
 -- One row is one time that we asked a source.
 create table ops.attempt (
     attempt_id    bigint generated always as identity primary key,
@@ -91,21 +90,33 @@ create table ops.attempt (
 create index on ops.attempt (feed, attempt_id desc);
 create index on ops.attempt (source_url, attempt_id desc);
 
--- A content is these bytes for this feed, resource, partition and period, as far as file name, manifest or request
--- state them: `content_key` is 'partition|period_start', each part empty where nothing states it, and ends in
--- '|refused' where the bytes are not those that the partner announced. What is not
--- stated is read from the content itself, so it is a property of the parse and stands on the batch.
+-- One row is a content: these bytes for this feed, resource, partition and period, as far as file name, manifest or
+-- request state them ('' and null where nothing does; two empty months are two contents). What is not stated is read
+-- from the bytes, so it is a property of the parse and stands on the batch. `refusal` says `code: words` where the bytes
+-- are not those that the partner announced: they are another content than the same bytes announced rightly.
+create table ops.content (
+    content_id        bigint generated always as identity primary key,
+    feed              text not null references ops.feed,
+    resource          text not null,
+    partition         text not null default '',
+    period_start      date,
+    period_end        date,
+    sha256            text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+    container_sha256  text,
+    member_name       text,
+    refusal           text not null default '',
+    check (period_start <= period_end),
+    check ((container_sha256 is null) = (member_name is null)),
+    unique (content_id, feed, resource, sha256)
+);
+create unique index content_identity
+on ops.content (feed, resource, partition, period_start, period_end, sha256, (refusal <> '')) nulls not distinct;
+create index on ops.content (sha256);
 
--- One row is a partner's statement: this content is how things stood at vintage_at. Partition and period are
--- filled in when the content is parsed, where nothing states them.
+-- One row is a partner's statement: this content is how things stood at vintage_at.
 create table ops.delivery (
     delivery_id      bigint generated always as identity primary key,
-    feed             text not null references ops.feed,
-    resource         text not null,
-    partition        text not null default '',
-    period_start     date,
-    period_end       date,
-    sha256           text not null references ops.landed_file,
+    content_id       bigint not null references ops.content,
     vintage_at       timestamptz not null,
     vintage_source   text not null check (vintage_source in ('manifest', 'catalogue', 'last_modified', 'received')),
     received_at      timestamptz not null default ops.stamp(),
@@ -116,23 +127,22 @@ create table ops.delivery (
     file_name        text not null,
     size_bytes       bigint not null,
     warning          text not null default '',
-    refusal          text not null default '',
     check (vintage_at <= received_at),
-    content_key      text not null default '|',
-    check (period_start <= period_end),
-    unique (feed, resource, content_key, sha256, vintage_at)
+    unique (content_id, vintage_at)
 );
-create index on ops.delivery (sha256);
 
--- One row is one content, parsed once under one contract version.
+-- One row is one content, parsed once under one contract version; partition and period are what is stated of them, else
+-- what the parse read. Feed, resource and bytes are the content's, repeated so that no reader need join for them; the
+-- foreign key keeps them the same.
 create table ops.batch (
     batch_id          bigint generated always as identity primary key,
-    feed              text not null references ops.feed,
+    content_id        bigint not null,
+    feed              text not null,
     resource          text not null,
+    sha256            text not null,
     partition         text not null default '',
     period_start      date,
     period_end        date,
-    sha256            text not null references ops.landed_file,
     contract_version  integer not null,
     status            text not null check (status in ('parsed', 'admitted', 'held', 'rejected', 'withdrawn')),
     reason            text not null default '',
@@ -148,15 +158,31 @@ create table ops.batch (
     blank_cells       bigint not null default 0,
     headers           text[] not null default '{}',
     warnings          text[] not null default '{}',
-    content_key       text not null default '|',
     -- its name outside ops where the feed is restricted: a hash or file name would tell of its rows
     public_id         uuid not null default gen_random_uuid() unique,
     check ((status in ('admitted', 'withdrawn')) = (admitted_at is not null)),
     check ((status = 'withdrawn') = (withdrawn_at is not null)),
-    unique (feed, resource, content_key, sha256, contract_version)
+    foreign key (content_id, feed, resource, sha256)
+    references ops.content (content_id, feed, resource, sha256) on update cascade,
+    unique (content_id, contract_version)
 );
 create index on ops.batch (sha256);
 create index on ops.batch (feed, resource, partition);
+
+-- One row is a delivery with its content: partition and period are what the newest parse of it read, else what is stated.
+create view ops.stated as
+    select
+        d.*, c.feed, c.resource, c.sha256,
+        case when b.batch_id is null then c.partition else b.partition end as partition,
+        case when b.batch_id is null then c.period_start else b.period_start end as period_start,
+        case when b.batch_id is null then c.period_end else b.period_end end as period_end
+    from ops.delivery d
+    join ops.content c on c.content_id = d.content_id
+    left join lateral (
+        select x.* from ops.batch x
+        where x.content_id = d.content_id and x.status <> 'rejected'
+        order by x.contract_version desc limit 1
+    ) b on true;
 
 -- One row is a status that a batch had, and why, from `since` until its next row. What stood at a past instant is
 -- read from here, never from ops.batch, which says only what is. A trigger writes it, so that no writer can forget to.
@@ -243,28 +269,31 @@ create table ops.check_result (
 create index on ops.check_result (batch_id);
 create index on ops.check_result (build_id);
 
--- One row is one reason why one row of a file stands in quarantine; the row itself is in `record`.
+-- One row is one reason why one row stands in quarantine; the row itself is in `record`. `part` is that of the raw row, 0
+-- for a record as a whole.
 create table quarantine.row (
     batch_id        bigint not null references ops.batch,
     line_number     bigint not null,
+    part            integer not null default 0,
     column_name     text not null default '',
     check_id        text not null,
     stage           text not null check (stage in ('parse', 'audit')),
     reason          text not null,
     record          jsonb not null,
     quarantined_at  timestamptz not null default clock_timestamp(),
-    primary key (batch_id, line_number, column_name, check_id)
+    primary key (batch_id, line_number, part, column_name, check_id)
 );
 
 -- One row is a cell that was made null because its value is unknown to the contract; the row still counts.
 create table quarantine.cell (
     batch_id        bigint not null references ops.batch,
     line_number     bigint not null,
+    part            integer not null default 0,
     column_name     text not null,
     check_id        text not null,
     reason          text not null,
     received_value  text not null,
-    primary key (batch_id, line_number, column_name)
+    primary key (batch_id, line_number, part, column_name)
 );
 
 -- One row is one attempt to build a schema of marts.

@@ -32,11 +32,11 @@ language sql stable as $$
     ),
     standing as (
         -- one row is a content and the batch it stands for: the admitted one of the newest contract version
-        select distinct on (b.feed, b.resource, b.content_key, b.sha256)
-            b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.content_key, b.sha256
+        select distinct on (b.content_id)
+            b.batch_id, b.content_id, b.feed, b.resource, b.partition, b.period_start, b.period_end
         from ops.batch b
         join status_then s on s.batch_id = b.batch_id and s.status = 'admitted'
-        order by b.feed, b.resource, b.content_key, b.sha256, b.contract_version desc
+        order by b.content_id, b.contract_version desc
     ),
     withheld as (
         select w.batch_id, w.column_name
@@ -48,14 +48,13 @@ language sql stable as $$
     stated as (
         -- one row is a delivery known at (K, W) whose content stands
         select
-            s.batch_id, s.feed, s.resource, s.partition, s.period_start, s.period_end, s.sha256, d.vintage_at,
+            s.batch_id, s.feed, s.resource, s.partition, s.period_start, s.period_end, d.vintage_at,
             row_number() over (
                 partition by s.feed, s.resource, s.partition
                 order by d.vintage_at desc, d.manifest_line desc nulls last, d.received_at desc, d.delivery_id desc
             ) as precedence
         from standing s
-        join ops.delivery d
-          on d.feed = s.feed and d.resource = s.resource and d.content_key = s.content_key and d.sha256 = s.sha256
+        join ops.delivery d on d.content_id = s.content_id
         where d.vintage_at <= coalesce($1, 'infinity')
           and d.received_at <= coalesce($2, 'infinity')
     ),

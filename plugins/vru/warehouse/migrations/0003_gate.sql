@@ -14,11 +14,10 @@ create table ops.batch_measure (
 -- One row is a batch and the first delivery that stated its content: the vintage that checks judge it by.
 create view ops.batch_vintage as
     select distinct on (b.batch_id)
-        b.batch_id, b.feed, b.resource, b.partition, b.sha256, b.status, b.audited_at, b.period_start, b.period_end,
+        b.batch_id, b.content_id, b.feed, b.resource, b.partition, b.sha256, b.status, b.audited_at, b.period_start, b.period_end,
         d.vintage_at, coalesce(d.manifest_line, -1) as manifest_line, d.received_at, d.delivery_id
     from ops.batch b
-    join ops.delivery d
-      on d.feed = b.feed and d.resource = b.resource and d.content_key = b.content_key and d.sha256 = b.sha256
+    join ops.delivery d on d.content_id = b.content_id
     order by b.batch_id, d.vintage_at, coalesce(d.manifest_line, -1), d.received_at, d.delivery_id;
 
 -- Whether others may be compared with a batch: admitted, or passed and waiting; and the column, if one is named, is
@@ -37,8 +36,7 @@ create function ops.is_displaced(batch ops.batch) returns boolean
 language sql stable parallel safe as $$
     select exists (
         select 1 from ops.batch n
-        where n.feed = batch.feed and n.resource = batch.resource and n.content_key = batch.content_key
-          and n.sha256 = batch.sha256 and n.contract_version > batch.contract_version and ops.is_sound(n)
+        where n.content_id = batch.content_id and n.contract_version > batch.contract_version and ops.is_sound(n)
     )
 $$;
 
@@ -52,8 +50,7 @@ language sql stable parallel safe as $$
     join ops.batch c
       on c.feed = o.feed and c.resource = o.resource and c.partition = o.partition
      and c.batch_id <> o.batch_id and c.sha256 <> o.sha256
-    join ops.delivery d
-      on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
+    join ops.delivery d on d.content_id = c.content_id
     where o.batch_id = batch
       and ops.is_sound(c, sound_column) and not ops.is_displaced(c)
       and (d.vintage_at, coalesce(d.manifest_line, -1), d.received_at, d.delivery_id)
@@ -72,25 +69,8 @@ language sql stable parallel safe as $$
     join ops.batch c
       on c.feed = o.feed and c.resource = o.resource and c.partition = o.partition
      and c.period_start < o.period_start
-    join ops.delivery d
-      on d.feed = c.feed and d.resource = c.resource and d.content_key = c.content_key and d.sha256 = c.sha256
+    join ops.delivery d on d.content_id = c.content_id
     where o.batch_id = batch and ops.is_sound(c) and not ops.is_displaced(c) and d.vintage_at <= o.vintage_at
     order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc
     limit most
-$$;
-
--- The code of a London borough or of the City by its name, however it is spelt; null for any other name (register of the
--- Office for National Statistics: the codes follow the alphabet, after the City).
-create function ops.borough_code(borough_name text) returns text
-language sql immutable parallel safe as $$
-    select 'E090000' || lpad(array_position(
-        array[
-            'city of london', 'barking and dagenham', 'barnet', 'bexley', 'brent', 'bromley', 'camden', 'croydon', 'ealing',
-            'enfield', 'greenwich', 'hackney', 'hammersmith and fulham', 'haringey', 'harrow', 'havering', 'hillingdon',
-            'hounslow', 'islington', 'kensington and chelsea', 'kingston upon thames', 'lambeth', 'lewisham', 'merton',
-            'newham', 'redbridge', 'richmond upon thames', 'southwark', 'sutton', 'tower hamlets', 'waltham forest',
-            'wandsworth', 'westminster'
-        ],
-        lower(replace(btrim(borough_name), '&', 'and'))
-    )::text, 2, '0')
 $$;

@@ -49,7 +49,7 @@ language sql stable as $$
     stated as (
         -- one row is a delivery known at (K, W)
         select d.feed, d.resource, d.partition, d.period_start, d.period_end, d.vintage_at
-        from ops.delivery d
+        from ops.stated d
         where d.vintage_at <= coalesce($1, 'infinity') and d.received_at <= coalesce($2, 'infinity')
           and d.period_start is not null
     ),

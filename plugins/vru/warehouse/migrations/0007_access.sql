@@ -35,8 +35,7 @@ grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
 grant execute on function ops.settled_now to loader, transformer;
-grant execute on function
-    ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods, ops.borough_code
+grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
 grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
 grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
@@ -54,7 +53,7 @@ create view ops.v_feed as
     select feed, title, publisher, owner, licence, attribution, homepage, contract_version, cadence_days from ops.feed;
 create view ops.v_batch as
     select
-        b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status,
+        b.batch_id, b.content_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status,
         ops.shown_reason(b.reason, f.personal_data) as reason,
         case when not f.personal_data then b.file_name end as file_name,
         case when not f.personal_data then b.sha256 end as sha256,
@@ -69,12 +68,12 @@ create view ops.v_batch_status as
     from ops.batch_status s join ops.batch b on b.batch_id = s.batch_id join ops.feed f on f.feed = b.feed;
 create view ops.v_delivery as
     select
-        d.delivery_id, d.feed, d.resource, d.partition, d.period_start, d.period_end,
+        d.delivery_id, d.content_id, d.feed, d.resource, d.partition, d.period_start, d.period_end,
         case when not f.personal_data then d.sha256 end as sha256, d.vintage_at, d.vintage_source, d.received_at,
         case when not f.personal_data then d.source_url end as source_url,
         case when not f.personal_data then d.file_name end as file_name,
         case when not f.personal_data then d.size_bytes end as size_bytes
-    from ops.delivery d join ops.feed f on f.feed = d.feed;
+    from ops.stated d join ops.feed f on f.feed = d.feed;
 create view ops.v_attempt as
     select
         a.attempt_id, a.feed, a.resource, a.partition, a.started_at, a.finished_at, a.outcome,
@@ -96,12 +95,12 @@ create view ops.v_withheld_column as
     from ops.withheld_column w join ops.batch b on b.batch_id = w.batch_id join ops.feed f on f.feed = b.feed;
 -- of a restricted feed one row is a fault that some row has: lines would count its rows
 create view ops.v_quarantine as
-    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.column_name, q.check_id, q.reason
+    select b.feed, b.resource, b.partition, q.batch_id, q.line_number, q.part, q.column_name, q.check_id, q.reason
     from quarantine.row q
     join ops.batch b on b.batch_id = q.batch_id
     join ops.feed f on f.feed = b.feed and not f.personal_data
     union all
-    select distinct b.feed, b.resource, b.partition, q.batch_id, null::bigint, q.column_name, q.check_id, q.check_id
+    select distinct b.feed, b.resource, b.partition, q.batch_id, null::bigint, null::integer, q.column_name, q.check_id, q.check_id
     from quarantine.row q
     join ops.batch b on b.batch_id = q.batch_id
     join ops.feed f on f.feed = b.feed and f.personal_data;

@@ -1,0 +1,28 @@
+-- One row is one current row of raw.police_uk_stop_search. Searches of one force and month.
+select
+    received.batch_id,
+    received.line_number,
+    received.part,
+    current_input.partition as source_partition,
+    current_input.vintage_at as known_at,
+    received.search_type,
+    received.search_type_source,
+    received.searched_at,
+    received.is_part_of_operation,
+    {{ cleaned('received.operation_name') }} as operation_name,
+    received.latitude,
+    received.longitude,
+    received.gender,
+    received.gender_source,
+    received.age_range,
+    received.age_range_source,
+    {{ cleaned('received.self_defined_ethnicity') }} as self_defined_ethnicity,
+    received.officer_defined_ethnicity,
+    received.officer_defined_ethnicity_source,
+    {{ cleaned('received.legislation') }} as legislation,
+    {{ cleaned('received.object_of_search') }} as object_of_search,
+    {{ cleaned('received.outcome') }} as outcome,
+    received.is_outcome_linked,
+    received.is_more_than_outer_clothing_removed,
+    received.search_month
+{{ current_rows('police_uk_stop_search', 'stop_search', 'police_uk_stop_search', 'search_month') }}

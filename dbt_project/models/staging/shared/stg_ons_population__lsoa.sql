@@ -1,0 +1,33 @@
+-- One row is one current row of raw.ons_population__lsoa. Residents of each LSOA (2011) of London by sex and
+-- broad age band, for one mid-year.
+select
+    received.batch_id,
+    received.line_number,
+    received.part,
+    current_input.partition as source_partition,
+    current_input.vintage_at as known_at,
+    {{ cleaned('received.lsoa_code') }} as lsoa_code,
+    {{ cleaned('received.lsoa_name') }} as lsoa_name,
+    {{ cleaned('received.msoa_code') }} as msoa_code,
+    {{ cleaned('received.msoa_name') }} as msoa_name,
+    {{ cleaned('received.borough_code') }} as borough_code,
+    {{ cleaned('received.borough_name') }} as borough_name,
+    received.persons_all_ages_count,
+    received.persons_0_15_count,
+    received.persons_16_29_count,
+    received.persons_30_44_count,
+    received.persons_45_64_count,
+    received.persons_65_plus_count,
+    received.males_all_ages_count,
+    received.males_0_15_count,
+    received.males_16_29_count,
+    received.males_30_44_count,
+    received.males_45_64_count,
+    received.males_65_plus_count,
+    received.females_all_ages_count,
+    received.females_0_15_count,
+    received.females_16_29_count,
+    received.females_30_44_count,
+    received.females_45_64_count,
+    received.females_65_plus_count
+{{ current_rows('ons_population', 'lsoa', 'ons_population__lsoa') }}

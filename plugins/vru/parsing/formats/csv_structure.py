@@ -1,0 +1,255 @@
+"""Cuts a delimited text file (RFC 4180) into records, in blocks, by array operations on the bytes.
+
+A general CSV parser decides a cell at a time; here the quotes, delimiters and newlines of a whole block are
+found at once, and a newline or delimiter counts if an even number of quotes stands before it. That is exact, because a
+block in which a quote stands anywhere else than at the edge of a cell, or doubled inside one, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vru.parsing.content import UTF8_BOM
+from vru.parsing.formats.base import BLOCK_BYTES
+from vru.parsing.model import Unreadable
+from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
+
+#: A record may hold lines that look like records only in a narrow table, where text can do so by chance.
+MIN_WIDTH_OF_SWALLOWED = 5
+
+LF, CR, TAB, QUOTE, DELETE = 10, 13, 9, 34, 127
+Positions = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass
+class Block:
+    """Whole records, each ended by one LF; `data` has the CR of line ends removed and is valid UTF-8.
+
+    Record i is `data[starts[i]:ends[i]]` (without its LF), starts on physical line `lines[i]` and has
+    `cells[i]` cells, of which the quoted ones stand as in the file. `is_control[i]`: a control character
+    stands in it.
+    """
+
+    data: bytes
+    starts: Positions
+    ends: Positions
+    lines: Positions
+    cells: Positions
+    is_control: Flags
+    has_quotes: bool
+
+    def record(self, i: int) -> str:
+        """The text of record i."""
+        return self.data[self.starts[i] : self.ends[i]].decode()
+
+
+class Blocks:
+    """The records of a stream of UTF-8 bytes, block by block; memory is bounded whatever the bytes are.
+
+    `has_final_newline` and `lines_read` hold once the iteration has ended.
+    """
+
+    def __init__(
+        self,
+        stream: Source,
+        delimiter: str,
+        *,
+        first_line: int = 1,
+        width: int = 0,
+        header: bytes = b"",
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self._stream = stream
+        self._header = header
+        self._delimiter = ord(delimiter)
+        self._line = first_line
+        self._block_bytes = block_bytes
+        self.width = width
+        self.has_final_newline = True
+
+    def __iter__(self) -> Iterator[Block]:
+        """Raises Unreadable for bytes that are not UTF-8, a quote out of place, and a record without an end."""
+        rest = b""
+        while True:
+            more = read_exactly(self._stream, self._block_bytes)
+            buffer = rest + more
+            if not more:
+                if buffer:
+                    self.has_final_newline = False
+                    self._refuse_open_quote(buffer)
+                    yield self._block(buffer + b"\n")
+                return
+            end = _end_of_last_record(buffer)
+            if end:
+                yield self._block(buffer[:end])
+            rest = buffer[end:]
+            if len(rest) > MAX_RECORD_BYTES:
+                self._refuse_open_quote(rest)
+                raise Unreadable(
+                    "record_too_long",
+                    f"a record is longer than {MAX_RECORD_BYTES >> 20} MiB; ask the partner whether the file is whole",
+                    line=self._line,
+                )
+
+    def _refuse_open_quote(self, data: bytes) -> None:
+        if data.count(b'"') % 2:
+            line = self._line + data.count(b"\n", 0, first_bad_quote(data, self._delimiter))
+            raise Unreadable(
+                "bad_quote",
+                "a quoted cell is never closed; the file is cut short, or a quote in its text is not doubled",
+                line=line,
+            )
+
+    def _block(self, data: bytes) -> Block:
+        self._refuse_bad_text(data)
+        line = self._line
+        self._line += data.count(b"\n")
+        has_quotes = b'"' in data
+        data = self._without_carriage_returns(data, has_quotes, line)
+        self._refuse_second_header(data, line)
+        a = np.frombuffer(data, np.uint8)
+        marks = np.flatnonzero((a < 32) | (a == self._delimiter))
+        kinds = a[marks]
+        newlines = marks[kinds == LF]
+        if has_quotes:
+            inside = (np.searchsorted(np.flatnonzero(a == QUOTE), marks) & 1).astype(bool)
+            self._refuse_swallowed(a, newlines, marks[kinds == self._delimiter], line)
+            is_mark = ~inside & ((kinds == LF) | (kinds == self._delimiter))
+            is_control = (kinds < 32) & (kinds != LF) & (kinds != TAB) & ((kinds != CR) | ~inside) & ~is_mark
+        else:
+            is_mark = (kinds == LF) | (kinds == self._delimiter)
+            is_control = ~is_mark & (kinds != TAB)
+        separators, kinds_there = (marks, kinds) if is_mark.all() else (marks[is_mark], kinds[is_mark])
+        self._refuse_long_cells(separators, newlines, line)
+        last = np.flatnonzero(kinds_there == LF)
+        ends = separators[last]
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        if len(newlines) == len(ends):
+            lines = np.arange(line, line + len(ends), dtype=np.int64)
+        else:
+            lines = line + np.searchsorted(newlines, starts)
+        control = np.zeros(len(ends), np.bool_)
+        at = marks[is_control]
+        if DELETE in data:
+            at = np.concatenate([at, np.flatnonzero(a == DELETE)])
+        if len(at):
+            control[np.searchsorted(ends, at)] = True
+        return Block(data, starts, ends, lines, np.diff(last, prepend=-1), control, has_quotes)
+
+    def _refuse_bad_text(self, data: bytes) -> None:
+        if data.isascii():
+            return
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Unreadable(
+                "not_utf8",
+                "the text is not in the encoding of the contract (UTF-8); ask the partner for UTF-8",
+                line=self._line + data.count(b"\n", 0, error.start),
+            ) from None
+        at = data.find(UTF8_BOM)
+        if at >= 0:
+            raise Unreadable(
+                "bom_in_file",
+                "a byte-order mark stands inside the file; several files were probably joined, ask for them singly",
+                line=self._line + data.count(b"\n", 0, at + 1),
+            )
+
+    def _refuse_second_header(self, data: bytes, line: int) -> None:
+        """A second header means a second file behind the first: its records would count twice."""
+        at = data.find(self._header + b"\n") if self._header else -1
+        if at >= 0 and (at == 0 or data[at - 1] == LF):
+            raise Unreadable(
+                "second_header",
+                "the header stands again inside the file; several files were probably joined, ask for them singly",
+                line=line + data.count(b"\n", 0, at),
+            )
+
+    def _without_carriage_returns(self, data: bytes, has_quotes: bool, line: int) -> bytes:
+        """Check the quotes, and remove the CR of line ends outside quotes; every other CR stays."""
+        if not has_quotes:
+            return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+        a = np.frombuffer(data, np.uint8)
+        quotes = np.flatnonzero(a == QUOTE)
+        opening, closing = quotes[0::2], quotes[1::2]
+        before = a[opening - 1]  # of position 0 the last byte, which is LF as it should be
+        is_open = (before == self._delimiter) | (before == LF)
+        is_open[1:] |= opening[1:] == closing[: len(opening) - 1] + 1
+        after = a[closing + 1]
+        is_closed = (after == self._delimiter) | (after == LF) | (after == QUOTE)
+        ends_line = np.flatnonzero(after == CR)
+        is_closed[ends_line] |= a[closing[ends_line] + 2] == LF
+        if not (is_open.all() and is_closed.all()):
+            # a wrong closing quote is named by the line on which its cell was opened
+            wrong = np.concatenate([opening[~is_open], opening[~is_closed]]).min()
+            raise Unreadable(
+                "bad_quote",
+                "a quote stands inside a cell without being doubled, or a quoted cell is not closed",
+                line=line + data.count(b"\n", 0, int(wrong)),
+            )
+        returns = np.flatnonzero(a == CR)
+        if not len(returns):
+            return data
+        returns = returns[(a[returns + 1] == LF) & (np.searchsorted(quotes, returns) & 1 == 0)]
+        return np.delete(a, returns).tobytes()
+
+    def _refuse_swallowed(self, a: NDArray[np.uint8], newlines: Positions, delimiters: Positions, line: int) -> None:
+        """Refuse a quoted cell with a whole line in it that has as many delimiters as a record."""
+        if self.width < MIN_WIDTH_OF_SWALLOWED or len(newlines) < 2:
+            return
+        quotes_before = np.searchsorted(np.flatnonzero(a == QUOTE), newlines)
+        within = np.flatnonzero((quotes_before[:-1] == quotes_before[1:]) & (quotes_before[1:] & 1 == 1))
+        before = np.searchsorted(delimiters, newlines[within])
+        upto = np.searchsorted(delimiters, newlines[within + 1])
+        found = within[upto - before == self.width - 1]
+        if len(found):
+            raise Unreadable(
+                "bad_quote",
+                "a quoted cell holds whole lines that look like records, so a quote is missing or not doubled",
+                line=line + int(found[0]),
+            )
+
+    def _refuse_long_cells(self, separators: Positions, newlines: Positions, line: int) -> None:
+        if len(separators) and np.diff(separators, prepend=-1).max() > MAX_FIELD_BYTES:
+            at = separators[np.diff(separators, prepend=-1).argmax()]
+            raise Unreadable(
+                "cell_too_long",
+                f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
+                line=line + int(np.searchsorted(newlines, at)),
+            )
+
+
+def first_bad_quote(data: bytes, delimiter: int) -> int:
+    """Position of the first quote that opens a cell and never closes it, or stands inside one, from a record's start.
+
+    The count of quotes is odd, so there is one. A quote that is never closed takes the next cell's opening quote for
+    its end; what follows that one gives it away.
+    """
+    borders = bytes((delimiter, LF, CR))
+    at = 0
+    while (opening := data.find(b'"', at)) >= 0:
+        if opening and data[opening - 1] not in borders:
+            return opening
+        closing = data.find(b'"', opening + 1)
+        while closing >= 0 and data[closing + 1 : closing + 2] == b'"':
+            closing = data.find(b'"', closing + 2)
+        if closing < 0 or (closing + 1 < len(data) and data[closing + 1] not in borders):
+            return opening
+        at = closing + 1
+    return data.rindex(b'"')
+
+
+def _end_of_last_record(buffer: bytes) -> int:
+    """Where the last whole record of a buffer ends; 0 if there is none. The buffer starts with a record."""
+    end = buffer.rfind(b"\n") + 1
+    if not end or b'"' not in buffer:
+        return end
+    a = np.frombuffer(buffer, np.uint8)
+    newlines = np.flatnonzero(a == LF)
+    outside = newlines[np.searchsorted(np.flatnonzero(a == QUOTE), newlines) & 1 == 0]
+    return int(outside[-1]) + 1 if len(outside) else 0
