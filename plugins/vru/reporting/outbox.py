@@ -57,7 +57,7 @@ def newest(connection: Connection, file_name: str) -> Report:
             (file_name,),
         )
     if not found:
-        raise OutboxError(f"no report {file_name} was written; write it: vru report quality")
+        raise OutboxError(f"no report {file_name} was written; write it: vru report {file_name.partition('-')[0]}")
     return Report(**found[0])
 
 

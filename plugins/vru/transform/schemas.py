@@ -30,7 +30,7 @@ create table {schema}.build_input (
     partition text not null,
     unit_start date,
     unit_end date,
-    unit_key text not null,
+    unit_key jsonb not null,
     column_name text not null,
     batch_id bigint not null,
     vintage_at timestamptz not null,
@@ -45,7 +45,7 @@ create table {schema}.build_change (
     partition text not null,
     unit_start date,
     unit_end date,
-    unit_key text not null,
+    unit_key jsonb not null,
     column_name text not null,
     unique nulls not distinct (feed, resource, partition, unit_start, unit_end, unit_key, column_name)
 );
