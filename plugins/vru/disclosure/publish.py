@@ -86,7 +86,7 @@ def publish(
     with publisher(f"publish {schema}") as connection:
         with connection.cursor() as cursor:
             # Held by the session, so that the snapshot of the work is taken after the publisher before has committed.
-            cursor.execute("select pg_advisory_lock(%s)", (locks.PUBLISH,))
+            locks.take(cursor, locks.PUBLISH)
         connection.commit()
         content = _content(connection, schema, policy, specs, landing, contracts)
         return _write(connection, schema, policy, specs, content, author or getpass.getuser())

@@ -34,10 +34,18 @@ grant select on publish.release to analyst, analyst_restricted, report_reader;
 grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
+grant execute on function
+    ops.key_part(text), ops.key_part(bigint), ops.key_part(numeric), ops.key_part(boolean), ops.key_part(date),
+    ops.key_part(timestamptz)
+to loader, checker;
 grant execute on function ops.settled_now to loader, transformer;
 grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
-grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
+grant execute on function
+    ops.t_99, ops.units, ops.weighted, ops.stated_at, ops.quality_score, ops.unanswered, ops.owed
+to loader, checker, transformer, publisher;
+grant execute on function ops.today, ops.feed_status
+to loader, checker, transformer, publisher, analyst, analyst_restricted;
 grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
 to checker, transformer, publisher, analyst, analyst_restricted;
 
@@ -51,6 +59,8 @@ comment on function ops.shown_reason is 'A reason as others may read it: of a re
 
 create view ops.v_feed as
     select feed, title, publisher, owner, licence, attribution, homepage, contract_version, cadence_days from ops.feed;
+create view ops.v_feed_status as
+    select s.* from ops.feed_status(null, null, ops.today()) s order by s.severity, s.title;
 create view ops.v_batch as
     select
         b.batch_id, b.content_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status,
@@ -76,7 +86,7 @@ create view ops.v_delivery as
     from ops.stated d join ops.feed f on f.feed = d.feed;
 create view ops.v_attempt as
     select
-        a.attempt_id, a.feed, a.resource, a.partition, a.started_at, a.finished_at, a.outcome,
+        a.attempt_id, a.feed, a.resource, a.partition, a.asked_on, a.started_at, a.finished_at, a.outcome,
         case when not f.personal_data then a.size_bytes end as size_bytes,
         ops.shown_reason(a.reason, f.personal_data) as reason
     from ops.attempt a join ops.feed f on f.feed = a.feed;
@@ -108,6 +118,6 @@ create view ops.v_build as
     select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
     from ops.build;
 grant select on
-    ops.v_feed, ops.v_batch, ops.v_batch_status, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
+    ops.v_feed, ops.v_feed_status, ops.v_batch, ops.v_batch_status, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
     ops.v_quarantine, ops.v_build
 to analyst, analyst_restricted, publisher;
