@@ -94,8 +94,8 @@ def clean_rows() -> dict[str, list[RawRow]]:
 
 
 def without_lines(rows: list[RawRow]) -> list[RawRow]:
-    """The rows without their line numbers."""
-    return [{name: value for name, value in row.items() if name != "line_number"} for row in rows]
+    """The rows without their place in the file."""
+    return [{name: value for name, value in row.items() if name not in ("line_number", "part")} for row in rows]
 
 
 @pytest.fixture(scope="session")

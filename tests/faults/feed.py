@@ -158,13 +158,13 @@ class Feed:
         return record + (2 if self.shape == "text" else 1)
 
     def raw_rows(self, content: bytes) -> list[RawRow]:
-        """What raw must hold of a sound file, `line_number` included, by Python's csv and json modules."""
+        """What raw must hold of a sound file, its place in the file included, by Python's csv and json modules."""
         if self.shape == "geojson":
             found = [(n, {**f["properties"], "geometry": f["geometry"]}) for n, f in enumerate(features(content), 1)]
         else:
             (_, header), *rows = located(content)
             found = [(line, dict(zip(header, cells, strict=True))) for line, cells in rows]
-        return [{"line_number": line, **raw_row(self.declared, cells)} for line, cells in found]
+        return [{"line_number": line, "part": 0, **raw_row(self.declared, cells)} for line, cells in found]
 
 
 def spelled(column: Column) -> set[str]:

@@ -128,7 +128,7 @@ class Platform:
     def raw_rows(self, feed: Feed, batch_id: int) -> list[RawRow]:
         """Raw rows of a batch in the order of the file."""
         table = load_contract(feed.name).raw_table(feed.resource)
-        found = query(f"select * from raw.{table} where batch_id = %s order by line_number", batch_id)
+        found = query(f"select * from raw.{table} where batch_id = %s order by line_number, part", batch_id)
         return [{name: value for name, value in row.items() if name != "batch_id"} for row in found]
 
     def landed(self, sha256: str) -> bytes:
@@ -241,7 +241,7 @@ def _newest(table: str) -> int:
 
 def _raw_hash(table: str, batch_id: int) -> str:
     (found,) = query(
-        "select coalesce(md5(string_agg(t::text, E'\\n' order by batch_id, line_number)), '') as hash "
+        "select coalesce(md5(string_agg(t::text, E'\\n' order by batch_id, line_number, part)), '') as hash "
         f"from raw.{table} t where batch_id <= %s",
         batch_id,
     )

@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from vru.contracts import load_contract
 from vru.parsing import read
 from vru.warehouse.engine import raw_connection
-from vru.warehouse.loader import copy_frames
+from vru.warehouse.loader import copy_chunks
 
 from tests import ready
 from tests.contents import content_of
@@ -111,7 +111,7 @@ def load(
                 "values (%s, %s, 'manifest', 'test', %s, %s)",
                 (content_id, _noon(vintage_at), file_name, len(content)),
             )
-            copy_frames(connection, contract.raw_table(resource), int(batch_id), (chunk.frame for chunk in chunks))
+            copy_chunks(connection, contract.raw_table(resource), int(batch_id), chunks)
         return int(batch_id)
     finally:
         connection.close()

@@ -49,10 +49,10 @@ BATCHES = """
 """
 QUARANTINE = """
     select b.feed, b.resource, b.partition, b.file_name as file, q.batch_id, q.line_number as line,
-           q.column_name as column, q.check_id as check, q.stage, q.reason
+           q.part, q.column_name as column, q.check_id as check, q.stage, q.reason
     from quarantine.row q join ops.batch b using (batch_id)
     where cast(:feed as text) is null or b.feed = :feed
-    order by q.batch_id, q.line_number, q.column_name, q.check_id
+    order by q.batch_id, q.line_number, q.part, q.column_name, q.check_id
 """
 
 

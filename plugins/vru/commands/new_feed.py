@@ -78,7 +78,7 @@ resources:
     file: sample.csv
     vintage: 2022-02-15
     stands:
-      - {{vintage: 2022-01-20}}
+      - {{vintage: 2022-01-20, changes: [{{records: 1, set: {{Count: "11"}}}}]}}
     checks:
       manifest_rows_agree: {{announced: 201}}
       file_is_whole: {{is_cut: true}}
@@ -86,6 +86,8 @@ resources:
         - {{records: 5, copies: 1, set: {{Month: 2022-03}}}}
       month_not_before_series:
         - {{records: 5, copies: 1, set: {{Month: 1999-12}}}}
+      kind_is_filled:
+        - {{records: 5, set: {{Kind: ""}}}}
       value_count_is_a_count:
         - {{records: 5, copies: 1, set: {{Count: "-1"}}}}
       no_month_lost:
@@ -112,11 +114,11 @@ KINDS = ("Visit in person", "Call by telephone")
 
 def fixture(boroughs: Sequence[str]) -> str:
     """Three whole years of six boroughs; 200 rows, so that the table of bad inputs takes it as it is."""
-    rows = (
-        f"{2019 + at // 12}-{at % 12 + 1:02d},{boroughs[number % 6]},{KINDS[number % 7 % 2]},{10 + number * 7 % 90}"
-        for number in range(200)
-        for at in [number * 36 // 200]
-    )
+    rows = []
+    for number in range(200):
+        years, month = divmod(number * 36 // 200, 12)
+        area, kind = boroughs[number % 6], KINDS[number % 7 % 2]
+        rows.append(f"{2019 + years}-{month + 1:02d},{area},{kind},{10 + number * 7 % 90}")
     return "\n".join(["Month,Borough,Kind,Count", *rows, ""])
 
 

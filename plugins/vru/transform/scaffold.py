@@ -26,6 +26,7 @@ def sources_yaml(contract: Contract) -> str:
         columns = [
             _column("batch_id", "bigint", "Batch that the row came with; see ops.v_batch."),
             _column("line_number", "bigint", "Line of the file on which the record starts; the header is line 1."),
+            _column("part", "integer", "Which of the rows made of that record it is; 0 where a record makes one."),
         ]
         for column in resource.columns:
             columns.append(_column(column.name, column.sql_type, column.description))
@@ -56,6 +57,7 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
     lines = [
         "received.batch_id",
         "received.line_number",
+        "received.part",
         "current_input.partition as source_partition",
         "current_input.vintage_at as known_at",
     ]

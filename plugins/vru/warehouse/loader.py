@@ -36,25 +36,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def copy_frames(connection: Connection, table: str, batch_id: int, frames: Iterable[pl.DataFrame]) -> int:
-    """Append frames to `raw.<table>` as rows of one batch; the number of rows.
-
-    `frames` is iterated in another thread, so it must not use the connection. What it raises is raised here; the
-    transaction is then the caller's to roll back. Raises psycopg2.Error if the server refuses.
-    """
-    rows = 0
-    for height, columns, written in _ahead(
-        frames, lambda frame: (frame.height, frame.columns, _written(batch_id, frame))
-    ):
-        _copy(connection, "raw", table, ["batch_id", *columns], written)
-        rows += height
-    return rows
-
-
 def copy_chunks(connection: Connection, table: str, batch_id: int, chunks: Iterable[Chunk]) -> int:
-    """As `copy_frames` for whole chunks: each chunk's rejects and nulled cells follow its rows into quarantine.
+    """Append chunks to `raw.<table>` as rows of one batch, what was refused of each after it; the number of rows.
 
-    Memory stays bounded even if every row of a large file is rejected.
+    `chunks` is iterated in another thread, so it must not use the connection. What it raises is raised here; the
+    transaction is then the caller's to roll back. Raises psycopg2.Error if the server refuses. Memory stays bounded
+    even if every row of a large file is rejected.
     """
     rows = 0
     for chunk, written in _ahead(chunks, lambda chunk: (chunk, _written(batch_id, chunk.frame))):

@@ -113,7 +113,7 @@ class Warehouse:
             start, end = min(r[shape.unit_column] for r in rows), month_end(max(r[shape.unit_column] for r in rows))
         sha256 = hashlib.sha256(f"{next(self.counter)}".encode()).hexdigest()
         vintage_at = datetime.fromisoformat(vintage).replace(tzinfo=UTC)
-        total = len(rows) + len(rejected)
+        total = len({row.get("line_number", line) for line, row in enumerate(rows, start=2)} | set(rejected))
         connection = raw_connection("loader")
         with connection, connection.cursor() as cursor:
             content_id = content_of(cursor, feed, resource, sha256, partition, start, end)
@@ -131,12 +131,15 @@ class Warehouse:
                  blank_cells, list(warnings)),
             )  # fmt: skip
             batch_id = int(cursor.fetchall()[0][0])
-            names = sorted({name for row in rows for name in row})
+            names = sorted({name for row in rows for name in row} - {"line_number", "part"})
             if rows:
                 execute_values(
                     cursor,
-                    f"insert into raw.{contract.raw_table(resource)} (batch_id, line_number, {', '.join(names)}) values %s",
-                    [(batch_id, line, *(row.get(name) for name in names)) for line, row in enumerate(rows, start=2)],
+                    f"insert into raw.{contract.raw_table(resource)} (batch_id, line_number, part, {', '.join(names)}) values %s",
+                    [
+                        (batch_id, row.get("line_number", line), row.get("part", 0), *(row.get(name) for name in names))
+                        for line, row in enumerate(rows, start=2)
+                    ],
                 )
             for line, column in rejected.items():
                 cursor.execute(

@@ -60,6 +60,25 @@ def test_failing_row_goes_to_quarantine_with_line_check_and_reason(warehouse: Wa
     assert warehouse.sql("select rows_parsed, rows_admitted, rows_quarantined from ops.batch") == [(200, 199, 1)]
 
 
+def test_a_record_of_many_rows_counts_once_and_keeps_its_sound_ones(warehouse: Warehouse) -> None:
+    """300 rows of 100 records: two rows of one record fail, one of another that the parse had refused in part."""
+    rows = [{**row, "line_number": 2 + number // 3, "part": 1 + number % 3} for number, row in enumerate(crimes(300))]
+    for number in (3, 4, 6):
+        rows[number]["lsoa_code"] = SECRET
+    batch = warehouse.street(rows, rejected={4: "month"})
+    verdict = quality.audit(batch, today=TODAY)
+    assert verdict.rows_quarantined == 2
+    assert warehouse.sql("select line_number, part from quarantine.row where stage = 'audit' order by 1, 2") == [
+        (3, 1), (3, 2), (4, 1),
+    ]  # fmt: skip
+    assert warehouse.sql("select line_number, part from raw.police_uk_street where line_number in (3, 4)") == [
+        (3, 3), (4, 2), (4, 3),
+    ]  # fmt: skip
+    warehouse.sql("update ops.batch set status = 'parsed' where batch_id = %s", batch)
+    assert quality.admit(batch)
+    assert warehouse.sql("select rows_parsed, rows_admitted, rows_quarantined from ops.batch") == [(100, 98, 2)]
+
+
 def test_row_failing_several_checks_counts_once(warehouse: Warehouse) -> None:
     rows = crimes(200)
     rows[0].update(lsoa_code="?", crime_type="?", longitude="51.5", latitude="-0.1")

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from vru.parsing import NulledCell, Reject, Unreadable, read
-from vru.warehouse.loader import copy_chunks, copy_frames, copy_nulled, copy_rejects
+from vru.parsing import Chunk, NulledCell, Reject, Unreadable, read
+from vru.warehouse.loader import copy_chunks, copy_nulled, copy_rejects
 from vru.warehouse.raw_tables import RawTableError, raw_columns, sync_raw_tables
 
 from tests.contents import content_of
@@ -86,10 +86,10 @@ def test_every_type_arrives_exactly(connection: Connection) -> None:
     load(connection, f"{HEADER} x ,blade,5,-0.10768200,True,2024-02,2024-05-31T23:02:00+00:00,{shape}\ny,,,,,,,\n")
     first, second = rows(connection, "select *, share::text from raw.test_feed order by line_number")
     assert first == (
-        1, 2, " x ", "Knife", "blade", 5, first[6], True, date(2024, 2, 1), datetime(2024, 5, 31, 23, 2, tzinfo=UTC),
+        1, 2, 0, " x ", "Knife", "blade", 5, first[7], True, date(2024, 2, 1), datetime(2024, 5, 31, 23, 2, tzinfo=UTC),
         {"type": "Point", "coordinates": [-0.1, 51.5]}, "-0.10768200",
     )  # fmt: skip
-    assert second == (1, 3, "y", *[None] * 9)
+    assert second == (1, 3, 0, "y", *[None] * 9)
 
 
 HARD = st.text(st.one_of(st.sampled_from('\\N.,"\n\r\t;'), st.characters(exclude_categories=["Cc", "Cs"])), min_size=1)
@@ -124,12 +124,6 @@ def test_frames_are_counted_over_chunks(connection: Connection) -> None:
     ]
 
 
-def test_copy_frames_takes_frames_alone(connection: Connection) -> None:
-    frames = (pl.DataFrame({"line_number": [i], "words": [f"w{i}"]}) for i in range(5))
-    assert copy_frames(connection, TABLE, 1, frames) == 5
-    assert rows(connection, "select max(words), count(*) from raw.test_feed") == [("w4", 5)]
-
-
 def test_an_unreadable_end_is_raised_here_and_leaves_the_connection_usable(connection: Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute("savepoint before")
@@ -143,24 +137,27 @@ def test_an_unreadable_end_is_raised_here_and_leaves_the_connection_usable(conne
 def test_a_refusing_server_stops_the_parse(connection: Connection) -> None:
     taken = []
 
-    def endless() -> Iterator[pl.DataFrame]:
+    def endless() -> Iterator[Chunk]:
         for i in range(1000):
             taken.append(i)
-            yield pl.DataFrame({"line_number": [1], "no_such_column": ["x"]})
+            yield Chunk(pl.DataFrame({"line_number": [1], "no_such_column": ["x"]}))
 
     with pytest.raises(psycopg2.errors.UndefinedColumn):
-        copy_frames(connection, TABLE, 1, endless())
+        copy_chunks(connection, TABLE, 1, endless())
     assert len(taken) < 10
 
 
 def test_rejects_and_nulled_cells_stand_in_quarantine(connection: Connection) -> None:
     record = {"words": 'a "b", \\ c\x00\nd', "count": ""}
-    copy_rejects(connection, 1, [Reject(7, "", "control_character", "why", record), Reject(8, "count", "c", "w", {})])
-    copy_nulled(connection, 1, [NulledCell(9, "order", "unknown_value", "why", 'x,"y"\\')])
+    copy_rejects(
+        connection, 1, [Reject(7, "", "control_character", "why", record), Reject(8, "count", "c", "w", {}, 3)]
+    )
+    copy_nulled(connection, 1, [NulledCell(9, "order", "unknown_value", "why", 'x,"y"\\', 2)])
     assert rows(connection, "select * from quarantine.row order by line_number")[0][:-1] == (
-        1, 7, "", "control_character", "parse", "why", {"words": 'a "b", \\ c\u2400\nd', "count": ""},
+        1, 7, 0, "", "control_character", "parse", "why", {"words": 'a "b", \\ c\u2400\nd', "count": ""},
     )  # fmt: skip
-    assert rows(connection, "select * from quarantine.cell") == [(1, 9, "order", "unknown_value", "why", 'x,"y"\\')]
+    assert rows(connection, "select part from quarantine.row where line_number = 8") == [(3,)]
+    assert rows(connection, "select * from quarantine.cell") == [(1, 9, 2, "order", "unknown_value", "why", 'x,"y"\\')]
 
 
 def test_more_rejects_than_one_piece_all_arrive(connection: Connection) -> None:
@@ -186,7 +183,7 @@ def test_raw_tables_are_made_as_the_contract_says(connection: Connection) -> Non
         """,
     )
     names = [name for name, *_ in found]
-    assert names[:5] == ["batch_id", "line_number", "words", "order", "order_source"]
+    assert names[:6] == ["batch_id", "line_number", "part", "words", "order", "order_source"]
     assert [(n, d) for n, _, d in found] == [(n, d) for n, _, d in raw_columns(contract(COLUMNS).resources[0])]
     assert {n: t for n, t, _ in found}["at"] == "timestamp with time zone"
     ((definition,),) = rows(connection, "select indexdef from pg_indexes where tablename = 'test_feed'")

@@ -18,7 +18,8 @@ select
     victim.victim_count,
     victim.known_at,
     victim.batch_id,
-    victim.line_number
+    victim.line_number,
+    victim.part
 from {{ ref('int_homicide_victim') }} as victim
 left join {{ ref('int_withheld_column') }} as withheld
     on victim.is_borough_name_withheld and victim.batch_id = withheld.batch_id and withheld.column_name = 'borough_name'

@@ -12,6 +12,7 @@ select
     victim_count,
     known_at,
     batch_id,
-    line_number
+    line_number,
+    part
 from {{ ref('int_homicide_victim') }}
 where is_sound_borough

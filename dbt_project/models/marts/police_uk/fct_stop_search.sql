@@ -28,7 +28,8 @@ select
     search.latitude::double precision as latitude,
     search.source_partition,
     search.batch_id,
-    search.line_number
+    search.line_number,
+    search.part
 from {{ ref('stg_police_uk_stop_search') }} as search
 left join {{ ref('force') }} as force on search.source_partition = force.force_slug
 {% if is_incremental() %}

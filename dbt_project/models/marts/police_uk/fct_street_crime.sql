@@ -32,7 +32,8 @@ select
     street.falls_within as falls_within_force_name,
     street.source_partition,
     street.batch_id,
-    street.line_number
+    street.line_number,
+    street.part
 from {{ ref('stg_police_uk_street') }} as street
 left join {{ ref('int_lsoa') }} as lsoa on street.lsoa_code = lsoa.lsoa_code
 cross join {{ ref('int_lsoa_lookup') }} as lookup

@@ -3,6 +3,7 @@
 select
     received.batch_id,
     received.line_number,
+    received.part,
     current_input.vintage_at as known_at,
     received.victim_count,
     received.age_group,

@@ -2,6 +2,7 @@
 select
     received.batch_id,
     received.line_number,
+    received.part,
     current_input.partition as source_partition,
     current_input.vintage_at as known_at,
     {{ cleaned('received.crime_id') }} as crime_id,

@@ -3,6 +3,7 @@
 select
     received.batch_id,
     received.line_number,
+    received.part,
     current_input.partition as source_partition,
     current_input.vintage_at as known_at,
     {{ cleaned('received.borough_code') }} as borough_code,

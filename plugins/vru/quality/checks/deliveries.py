@@ -107,8 +107,9 @@ class UnmappedCells(StatementCheck):
                 coalesce(max(c.pct), 0),
                 coalesce('most in ' || (array_agg(c.column_name order by c.pct desc, c.column_name))[1], 'none')
             from (
-                select q.column_name,
-                       round(100.0 * count(distinct q.line_number) / nullif(max(b.rows_parsed), 0), 3) as pct
+                select
+                    q.column_name,
+                    round(100.0 * count(distinct q.line_number) / nullif(max(b.rows_parsed), 0), 3) as pct
                 from quarantine.cell q join ops.batch b using (batch_id)
                 where q.batch_id = {on.batch:d}
                 group by q.column_name
