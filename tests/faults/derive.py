@@ -135,7 +135,7 @@ def made(resource: Resource) -> list[Record]:
             for header, part in zip(*_split(alias, value), strict=True):
                 record[header] = part
         found.append(record)
-    if any(form.kind == "geojson" for form in resource.formats) and "geometry" not in found[0]:
+    if resource.formats[0].kind == "geojson" and "geometry" not in found[0]:
         found = [{**record, "geometry": None} for record in found]
     return found
 

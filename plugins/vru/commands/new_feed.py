@@ -62,6 +62,8 @@ resources:
       - name: kind
         description: What is counted, in the partner's words.
         aliases: [Kind]
+        nullable: false
+        mandatory: true
       - name: value_count
         description: What is counted, and in which unit.
         type: integer

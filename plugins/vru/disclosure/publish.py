@@ -25,6 +25,7 @@ from vru.disclosure.policy import Policy, load_policy
 from vru.disclosure.readers import publisher, rows
 from vru.disclosure.tables import LEDGER, TABLES, Table
 from vru.landing import Landing
+from vru.warehouse import locks
 
 MEASURE = "homicide"
 BREAKS_OF = ("all", "all offence codes")
@@ -267,7 +268,7 @@ def _write(
     )
     with connection.cursor() as cursor:
         # Two publishers at once would trip over each other's tables; the second waits here.
-        cursor.execute("select pg_advisory_xact_lock(hashtext('vru publish'))")
+        locks.until_commit(cursor, locks.PUBLISH)
         cursor.execute(LEDGER.create_sql("release", if_not_exists=True))
         _open_to_readers(cursor, LEDGER, "release")
         cursor.execute(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vru.quality.checks import RowCheck, RowsCheck
 from vru.quality.errors import QualityError
 from vru.quality.verdict import FailedCheck
+from vru.warehouse.replace_keys import record_keys
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -92,6 +93,7 @@ def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Line
         "and (q.line_number, q.part) = (r.line_number, r.part) and q.stage = 'audit'",
         (batch.batch_id,),
     )
+    record_keys(cursor, batch.contract, batch.resource.name, batch.batch_id)
     return Lines({row["line_number"] for row in found}, {row["line_number"] for row in found if row["is_repeated"]})
 
 

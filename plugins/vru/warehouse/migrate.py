@@ -30,7 +30,7 @@ def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
     connection = raw_connection("migrator")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (locks.MIGRATION,))
+            locks.until_commit(cursor, locks.MIGRATION)
             applied = _apply_files(connection)
             _sync_contracts(connection, contracts)
             sync_raw_tables(connection, contracts)
@@ -70,27 +70,26 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
     for c in contracts.values():
         feeds.append(
             (c.feed, c.title, c.publisher, c.owner, c.licence, c.attribution, c.homepage, c.contract_version,
-             c.fingerprint, c.cadence_days, c.due_lag_days, c.tolerance_pct, c.row_is_person, c.personal_data)
+             c.cadence_days, c.due_lag_days, c.personal_data)
         )  # fmt: skip
         for r in c.resources:
             resources.append(
-                (c.feed, r.name, c.raw_table(r.name), r.delivery, r.grain, r.unit_column, r.rolling_window,
-                 [w.column for w in r.withholdable], [x.name for x in r.columns if x.mandatory], list(r.key))
+                (c.feed, r.name, r.delivery, r.grain, r.parent.resource if r.parent else None,
+                 [w.column for w in r.withholdable])
             )  # fmt: skip
     with connection.cursor() as cursor:
         execute_values(
             cursor,
             """
             insert into ops.feed (
-                feed, title, publisher, owner, licence, attribution, homepage, contract_version, fingerprint,
-                cadence_days, due_lag_days, tolerance_pct, row_is_person, personal_data
+                feed, title, publisher, owner, licence, attribution, homepage, contract_version,
+                cadence_days, due_lag_days, personal_data
             ) values %s
             on conflict (feed) do update set
                 title = excluded.title, publisher = excluded.publisher, owner = excluded.owner,
                 licence = excluded.licence, attribution = excluded.attribution, homepage = excluded.homepage,
-                contract_version = excluded.contract_version, fingerprint = excluded.fingerprint,
+                contract_version = excluded.contract_version,
                 cadence_days = excluded.cadence_days, due_lag_days = excluded.due_lag_days,
-                tolerance_pct = excluded.tolerance_pct, row_is_person = excluded.row_is_person,
                 personal_data = excluded.personal_data
             where row(ops.feed.*) is distinct from row(excluded.*)
             """,
@@ -100,16 +99,13 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
             cursor,
             """
             insert into ops.resource (
-                feed, resource, raw_table, delivery_mode, grain, unit_column, is_rolling_window,
-                withholdable_columns, mandatory_columns, replace_key
+                feed, resource, delivery_mode, grain, parent_resource, withholdable_columns
             ) values %s
             on conflict (feed, resource) do update set
-                raw_table = excluded.raw_table, delivery_mode = excluded.delivery_mode, grain = excluded.grain,
-                unit_column = excluded.unit_column, is_rolling_window = excluded.is_rolling_window,
-                withholdable_columns = excluded.withholdable_columns,
-                mandatory_columns = excluded.mandatory_columns, replace_key = excluded.replace_key
+                delivery_mode = excluded.delivery_mode, grain = excluded.grain,
+                parent_resource = excluded.parent_resource, withholdable_columns = excluded.withholdable_columns
             where row(ops.resource.*) is distinct from row(excluded.*)
             """,
             resources,
-            template="(%s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::text[])",
+            template="(%s, %s, %s, %s, %s, %s::text[])",
         )

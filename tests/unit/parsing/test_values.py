@@ -200,7 +200,9 @@ def test_the_period_is_that_of_the_accepted_rows(parse: Parse, grain: str, first
 
 
 def test_the_period_of_a_year_column(parse: Parse) -> None:
-    under = contract([{"name": "y", "type": "integer"}], grain="year", unit_column="y")
+    under = contract(
+        [{"name": "y", "type": "date", "formats": ["%Y"], "nullable": False}], grain="year", unit_column="y"
+    )
     reading = parse("y\n2001\n2003\n", under).reading
     assert (reading.period_start, reading.period_end) == (date(2001, 1, 1), date(2003, 12, 31))
 

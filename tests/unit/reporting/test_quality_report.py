@@ -18,8 +18,7 @@ import pytest
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
-from vru.reporting.data import ReportError
-from vru.reporting.quality_report import write_quality_report
+from vru.reporting import ReportError, write_report
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
 
@@ -42,7 +41,7 @@ def query(text: str, role: str = "publisher", values: Any = None) -> list[tuple[
 
 
 def write(folder: Path, *, profile: str = "sandbox", **options: Any) -> str:
-    path = write_quality_report(month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
+    path = write_report("quality", month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
     assert path.name == "quality-2022-05.html"
     return path.read_text(encoding="utf-8")
 
@@ -149,15 +148,22 @@ def test_the_page_says_what_came_and_what_did_not(landing: Landing, tmp_path: Pa
     publish(landing=landing, contracts=load_contracts())
     text = words_of(write(tmp_path))
     for wanted in (
-        "Street-level crime (data.police.uk) scores lowest: 0 of 100.",
+        "Of 5 feeds 1 is silent and 3 have sent nothing yet.",
+        "Street-level crime (data.police.uk): silent, 109 days late (html_page: a web page came where an archive is due",
+        "Stop and search (data.police.uk): nothing has come yet.",
+        "Street-level crime (data.police.uk) scores lowest: 35 of 100. Its lowest part is timeliness (0).",
         "Withheld: column borough_name of Homicide victims (Metropolitan Police Service).",
-        "In all: 1 column withheld, 1 file rejected.",
+        "In all: 1 column withheld, 1 file rejected, 1 download refused.",
+        "Download refused (1)",
         "Column withheld (1)",
         "column borough_name",
         "File rejected (1)",
         "Rows quarantined (1)",
         "the month is not a month",
-        "Street-level crime (city-of-london): due and not here: November 2021",
+        "Street-level crime (data.police.uk) (city-of-london): due and not here: 4 periods from November 2021 to "
+        "February 2022.",
+        "silent, 109 days late",
+        "next due on 1 July 2022",
         "City of London not covered by this source",
         "Homicide by borough, 2016 to 2020",
         "issued 5 May 2021",

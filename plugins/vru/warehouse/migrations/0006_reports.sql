@@ -1,10 +1,11 @@
 -- Reports that were written, and who was sent which.
 
--- One row is a report that was written.
+-- One row is a report that was written; the day is that of the platform's clock, beside (K, W).
 create table ops.report (
     report_id    bigint generated always as identity primary key,
     kind         text not null,
     month        date not null,
+    today        date not null,
     known_at     timestamptz,
     admitted_at  timestamptz,
     build_id     bigint,

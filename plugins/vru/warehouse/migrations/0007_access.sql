@@ -27,16 +27,26 @@ grant insert on ops.report to publisher;
 grant select, insert, update on ops.mail to publisher;
 grant execute on function ops.next_unit, ops.current_input to loader, checker, transformer, publisher;
 grant execute on function ops.stamp to loader;
+grant execute on function
+    ops.key_part(text), ops.key_part(bigint), ops.key_part(numeric), ops.key_part(boolean), ops.key_part(date),
+    ops.key_part(timestamptz)
+to loader, checker;
 grant execute on function ops.settled_now to loader, transformer;
 grant execute on function ops.is_sound, ops.is_displaced, ops.earlier_sound_batch, ops.earlier_periods
 to loader, checker;
-grant execute on function ops.t_99, ops.quality_score, ops.feed_score to loader, checker, transformer, publisher;
+grant execute on function
+    ops.t_99, ops.units, ops.weighted, ops.stated_at, ops.quality_score, ops.unanswered, ops.owed
+to loader, checker, transformer, publisher;
+grant execute on function ops.today, ops.feed_status
+to loader, checker, transformer, publisher, analyst, analyst_restricted;
 grant execute on function ops.incomplete_gamma, ops.gamma_quantile, ops.poisson_interval
 to checker, transformer, publisher, analyst, analyst_restricted;
 
 -- What an analyst may see of the ledger: no values, no rows, no file of a restricted feed.
 create view ops.v_feed as
     select feed, title, publisher, owner, licence, attribution, homepage, contract_version, cadence_days from ops.feed;
+create view ops.v_feed_status as
+    select s.* from ops.feed_status(null, null, ops.today()) s order by s.severity, s.title;
 create view ops.v_batch as
     select
         batch_id, content_id, feed, resource, partition, period_start, period_end, status, reason, file_name, sha256,
@@ -49,7 +59,7 @@ create view ops.v_delivery as
         received_at, source_url, file_name, size_bytes
     from ops.stated;
 create view ops.v_attempt as
-    select attempt_id, feed, resource, partition, started_at, finished_at, outcome, size_bytes, reason from ops.attempt;
+    select attempt_id, feed, resource, partition, asked_on, started_at, finished_at, outcome, size_bytes, reason from ops.attempt;
 create view ops.v_check_result as
     select
         batch_id, build_id, suite, check_id, check_type, column_name, severity, reason, is_success, element_count,
@@ -64,6 +74,6 @@ create view ops.v_build as
     select build_id, schema_name, status, known_at, admitted_at, is_full, unit_count, started_at, finished_at, reason
     from ops.build;
 grant select on
-    ops.v_feed, ops.v_batch, ops.v_batch_status, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
+    ops.v_feed, ops.v_feed_status, ops.v_batch, ops.v_batch_status, ops.v_delivery, ops.v_attempt, ops.v_check_result, ops.v_withheld_column,
     ops.v_quarantine, ops.v_build
 to analyst, analyst_restricted, publisher;
