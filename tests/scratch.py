@@ -12,7 +12,7 @@ from pathlib import Path
 from vru.settings import CHECKOUT
 
 PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
-MADE = shutil.ignore_patterns("__pycache__", "target", "logs", ".*")
+MADE = shutil.ignore_patterns("__pycache__", "target", "logs")
 
 
 @dataclass(frozen=True)
