@@ -66,8 +66,7 @@ SHARES = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what proves that faults do no harm, and as deep what is not in the seeded share of a long file.
 
-    A test stays what it is wherever it is drawn: whether it is deep follows from its name, never from what else is run.
-    At least the first of each parametrised proof is in the share.
+    Whether a test is drawn follows from its name; the first of each parametrised proof is in the share.
     """
     seen: set[str] = set()
     for item in items:
