@@ -116,7 +116,8 @@ CONTRACT = Contract.model_validate(
                 "delivery": "snapshot", "grain": "month", "unit_column": "month",
                 "columns": [
                     {"name": "name", "description": "The name as written."},
-                    {"name": "month", "description": "Month of the note.", "type": "month", "formats": ["%Y-%m"]},
+                    {"name": "month", "description": "Month of the note.", "type": "month", "formats": ["%Y-%m"],
+                     "nullable": False},
                     {"name": "note_count", "description": "How many notes.", "type": "integer"},
                 ],
             }
