@@ -12,7 +12,8 @@ from pathlib import Path
 from vru.settings import CHECKOUT
 
 PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
-MADE = shutil.ignore_patterns("__pycache__", "target", "logs", ".*")
+MADE = shutil.ignore_patterns("__pycache__", "target", "logs", ".[!d]*")
+"""What is no part of the checkout; `.dbtignore` is one."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,19 @@ class Scratch:
 
     folder: Path
 
-    def run(self, *arguments: str | Path, home: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, home: Path | None = None, seconds: int = 280, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """A module of the copy, as `python -m`; nothing of the outer environment names a state folder."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("VRU_", "AIRFLOW", "DBT_", "PYTEST_"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("VRU_", "AIRFLOW", "DBT_", "PYTEST_", "TESTS_"))
+        }
         variables = {**inherited, "PYTHONPATH": str(self.folder / "plugins"), **more}
         if home is not None:
             variables["VRU_HOME"] = str(home)
         return subprocess.run(
             [sys.executable, "-m", *map(str, arguments)], env=variables, cwd=self.folder, capture_output=True,
-            text=True, check=False, stdin=subprocess.DEVNULL, timeout=280,
+            text=True, check=False, stdin=subprocess.DEVNULL, timeout=seconds,
         )  # fmt: skip
 
     def change(self, file: str, old: str, new: str) -> None:

@@ -109,9 +109,10 @@ def fetch(
         )  # fmt: skip
         for answer in asked:
             with connection:
-                _note(connection, contract, store, answer, done)
+                _note(connection, contract, store, answer, done, clock.asked_on(source.profile))
     finally:
         connection.close()
+    clock.note(source.profile)
     return done
 
 
@@ -255,18 +256,18 @@ class _History:
 
     @contextmanager
     def alone(self, address: str) -> Iterator[None]:
-        self._call("pg_advisory_lock", address)
+        with self._connection, self._connection.cursor() as cursor:
+            locks.take(cursor, locks.ADDRESS, address)
         try:
             yield
         finally:
-            self._call("pg_advisory_unlock", address)
-
-    def _call(self, function: str, address: str) -> None:
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(f"select {function}(%s, hashtext(%s))", (locks.ADDRESS, address))
+            with self._connection, self._connection.cursor() as cursor:
+                locks.let_go(cursor, locks.ADDRESS, address)
 
 
-def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
+def _note(
+    connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched, asked_on: date
+) -> None:
     """Write one attempt with its deliveries, and what they change about audits of before, in one transaction."""
     from vru import quality
 
@@ -288,7 +289,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     ledger.record_attempt(
         connection, feed,
         resource=answer.resource, partition=answer.partition, period_start=answer.period_start,
-        source_url=answer.source_url, started_at=answer.started_at, finished_at=answer.finished_at, outcome=outcome,
+        source_url=answer.source_url, asked_on=asked_on, started_at=answer.started_at, finished_at=answer.finished_at,
+        outcome=outcome,
         sha256=answer.sha256, size_bytes=answer.size_bytes, etag=answer.etag, last_modified=answer.last_modified,
         reason=answer.reason,
     )  # fmt: skip
@@ -404,7 +406,7 @@ def _open(store: Landing, content: Content) -> Iterator[BinaryIO]:
 
 def _alone_until_commit(cursor: Cursor, feed: str) -> None:
     """Take the feed's lock for this transaction: who audits meanwhile would not see what is compared again."""
-    cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
+    locks.until_commit(cursor, locks.FEED, feed)
 
 
 @contextmanager
@@ -413,7 +415,7 @@ def _one_at_a_time(feed: str) -> Iterator[Connection]:
     connection = raw_connection("loader", name=f"ingest {feed}")
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (locks.FEED, feed))
+            locks.take(cursor, locks.FEED, feed)
         connection.commit()
         yield connection
         connection.commit()

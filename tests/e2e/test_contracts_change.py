@@ -75,6 +75,7 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
     for file in (
         "feeds/shelter_visits.yml", "expectations/raw/shelter_visits.yml", "tests/fixtures/shelter_visits/sample.csv",
         "dbt_project/models/staging/shared/stg_shelter_visits.sql", "dbt_project/models/staging/shared/shelter_visits.yml",
+        "tests/unit/quality/walk/shelter_visits.yml",
     ):  # fmt: skip
         assert file in said
         assert (vru.folder / file).is_file()
@@ -82,10 +83,12 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
     vru("ingest", "shelter_visits", "--file", vru.folder / "tests/fixtures/shelter_visits/sample.csv")
     (batch,) = json.loads(vru("batches", "shelter_visits", "--json"))
     assert (batch["status"], batch["rows_admitted"], batch["period_start"], batch["period_end"]) == (
-        "admitted", 2, "2024-01-01", "2024-02-29",
+        "admitted", 200, "2019-01-01", "2021-12-31",
     )  # fmt: skip
     vru("build")
-    assert vru.home.sql("select sum(value_count) from staging.stg_shelter_visits", role="transformer") == [(21,)]
+    sample = (vru.folder / "tests/fixtures/shelter_visits/sample.csv").read_text(encoding="utf-8")
+    counted = sum(int(line.rpartition(",")[2]) for line in sample.splitlines()[1:])
+    assert vru.home.sql("select sum(value_count) from staging.stg_shelter_visits", role="transformer") == [(counted,)]
 
 
 def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Copy, tmp_path: Path) -> None:

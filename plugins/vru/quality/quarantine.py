@@ -38,7 +38,7 @@ class Lines:
 
 
 def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> dict[str, int]:
-    """How many rows fail each failed check on rows, by check id, counted by our own SQL.
+    """How many records have a row that fails, for each failed check on rows by its id.
 
     Raises QualityError where Great Expectations found failing rows (`outcomes`) and our SQL finds none.
     """
@@ -49,7 +49,7 @@ def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> 
     }
     if not failed:
         return {}
-    counted = ", ".join(f"count(*) filter (where {_escaped(where)})" for where in failed.values())
+    counted = ", ".join(f"count(distinct line_number) filter (where {_escaped(where)})" for where in failed.values())
     cursor.execute(
         f"select array[{counted}]::bigint[] as counts from {batch.table} where batch_id = %s",
         (batch.batch_id,),

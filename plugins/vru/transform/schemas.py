@@ -128,7 +128,7 @@ def swap(cursor: Cursor) -> None:
 
     Waits until no reader of many statements is at work. Raises BuildError if readers leave no gap for too long.
     """
-    cursor.execute("select pg_advisory_xact_lock(%s)", (locks.READERS,))
+    locks.until_commit(cursor, locks.READERS)
     for live in (LIVE, restricted(LIVE)):
         _lock_out(cursor, live)
     for built, live in ((BUILD, LIVE), (restricted(BUILD), restricted(LIVE))):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -388,6 +388,26 @@ def batch_of_content(connection: Connection, content_id: int, contract_version: 
         content_id, contract_version,
     )  # fmt: skip
     return int(row["batch_id"]) if row else None
+
+
+def last_asked_on(connection: Connection, by: datetime) -> date | None:
+    """The last day, by the platform's clock, on which anyone was asked by this instant."""
+    row = _one(connection, "select max(asked_on) as last from ops.attempt where started_at <= %s", by)
+    last: date | None = row["last"]
+    return last
+
+
+def note_today(connection: Connection, today: date | None) -> None:
+    """The platform's day, where it is not the wall clock's."""
+    with connection.cursor() as cursor:
+        if today is None:
+            cursor.execute("delete from ops.clock")
+        else:
+            cursor.execute(
+                "insert into ops.clock (today) values (%s) on conflict (is_the_one) "
+                "do update set today = excluded.today where ops.clock.today <> excluded.today",
+                (today,),
+            )
 
 
 def newest_vintage(connection: Connection) -> datetime | None:

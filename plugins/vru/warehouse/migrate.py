@@ -32,7 +32,7 @@ def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
     connection = raw_connection("migrator")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (locks.MIGRATION,))
+            locks.until_commit(cursor, locks.MIGRATION)
             applied = _apply_files(connection)
             _sync_contracts(connection, contracts)
             sync_raw_tables(connection, contracts)

@@ -65,7 +65,7 @@ create table ops.resource (
     foreign key (feed, parent_resource) references ops.resource (feed, resource) deferrable initially deferred
 );
 
--- One row is one time that we asked a source.
+-- One row is one time that we asked a source; `asked_on` is the day by the platform's clock, the instants by the wall's.
 create table ops.attempt (
     attempt_id    bigint generated always as identity primary key,
     feed          text not null references ops.feed,
@@ -73,6 +73,7 @@ create table ops.attempt (
     partition     text not null default '',
     period_start  date,
     source_url    text not null,
+    asked_on      date not null default (now() at time zone 'Europe/London')::date,
     started_at    timestamptz not null,
     finished_at   timestamptz not null,
     outcome       text not null check (outcome in ('new', 'unchanged', 'not_modified', 'not_yet', 'refused', 'failed')),
@@ -153,6 +154,8 @@ create table ops.batch (
     blank_cells       bigint not null default 0,
     headers           text[] not null default '{}',
     warnings          text[] not null default '{}',
+    -- its name outside ops where the feed is restricted: a hash or file name would tell of its rows
+    public_id         uuid not null default gen_random_uuid() unique,
     check ((status in ('admitted', 'withdrawn')) = (admitted_at is not null)),
     check ((status = 'withdrawn') = (withdrawn_at is not null)),
     foreign key (content_id, feed, resource, sha256)
