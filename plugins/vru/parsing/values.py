@@ -188,9 +188,7 @@ def _without_rejected(
                 rejects.append(Reject(line, name, fault.code, f"{name}: {fault.words}", record, part))
     gone = set(at)
     rejects.sort(key=lambda r: (r.line_number, r.part))
-    return Typed(
-        frame.filter(~refused), rejects, [n for n in nulled if (n.line_number, n.part) not in gone], ~refused
-    )
+    return Typed(frame.filter(~refused), rejects, [n for n in nulled if (n.line_number, n.part) not in gone], ~refused)
 
 
 def month_in_london(times: pl.Series) -> pl.Series:
