@@ -34,6 +34,10 @@ TARGETS = {
         1.3, "ratio", "SQL time of a build after one new month on 48 months of history to that on 12"
     ),
     "run_again_to_first": Target(0.4, "ratio", "`vru run` with nothing new to the first `vru run`"),
+    "run_again_cpu": Target(8, "s", "processor time of `vru run` with nothing new, its child processes included"),
+    "run_again_imports": Target(
+        0, "packages", "of Great Expectations and dbt, how many any process of `vru run` with nothing new imports"
+    ),
     "starts_per_process": Target(
         1, "starts", "the most often that one process of `vru run` starts Airflow, dbt or Great Expectations"
     ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,18 +24,23 @@ STARTS = Path(__file__).with_name("starts")
 def figures() -> list[Figure]:
     """Each pair in a state folder of its own; the first, which does not count, is watched."""
     starts, table = _watched()
-    pairs = []
+    pairs, cpu = [], []
     for _ in range(PAIRS):
         home = Path(tempfile.mkdtemp(prefix="vru-bench-"))
         try:
             first = seconds(partial(_run, home))
+            before = _cpu()
             pairs.append((seconds(partial(_run, home)), first))
+            cpu.append(round(_cpu() - before, 2))
         finally:
             _destroy(home)
     value, context = ratio(pairs)
     most = max(max(line["starts"].values()) for line in starts)
+    heavy = sorted({"great_expectations", "dbt"} & set(table["again"]["imports"]))
     return [
         Figure("run_again_to_first", value, {**context, "where_the_time_goes": table}),
+        Figure("run_again_cpu", statistics.median(cpu), {"each_s": cpu}),
+        Figure("run_again_imports", len(heavy), {"packages": heavy}),
         Figure("starts_per_process", most, {"processes": starts}),
     ]
 
@@ -53,6 +60,7 @@ def _watched() -> tuple[list[dict[str, Any]], dict[str, Any]]:
             table[name] = {
                 "whole_s": round(whole, 1),
                 "imports_s": main["import_s"],
+                "imports": sorted({package for line in lines for package in line["import_s"]}),
                 "dags_s": {dag: round(sum(found.values()), 1) for dag, found in tasks.items()},
                 "longest_tasks_s": dict(
                     sorted(
@@ -64,6 +72,12 @@ def _watched() -> tuple[list[dict[str, Any]], dict[str, Any]]:
         return [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()], table
     finally:
         _destroy(home)
+
+
+def _cpu() -> float:
+    """Processor seconds of this process's ended children, and theirs; the database's server is not one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _tasks(home: Path) -> dict[str, dict[str, float]]:

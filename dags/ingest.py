@@ -2,6 +2,8 @@
 
 from vru.contracts import load_contracts
 from vru.orchestration.ingest import ingest_dag
+from vru.orchestration.parsing import is_asked_for
 
 for contract in load_contracts().values():
-    globals()[f"ingest__{contract.feed}"] = ingest_dag(contract)
+    if is_asked_for(f"ingest__{contract.feed}"):
+        globals()[f"ingest__{contract.feed}"] = ingest_dag(contract)

@@ -37,6 +37,42 @@ def today(profile: str) -> date:
     return now().astimezone(LONDON).date()
 
 
+def today_at(profile: str, known_at: datetime | None = None, admitted_at: datetime | None = None) -> date:
+    """The platform's today at (K, W), both now where None: the day of K, or the last on which we asked anyone by W."""
+    now_is = today(profile)
+    if known_at is not None:
+        return min(now_is, known_at.astimezone(LONDON).date())
+    if admitted_at is not None:
+        from vru.warehouse import ledger
+        from vru.warehouse.engine import raw_connection
+
+        connection = raw_connection("loader", name="clock")
+        try:
+            return min(now_is, ledger.last_asked_on(connection, admitted_at) or now_is)
+        finally:
+            connection.close()
+    return now_is
+
+
+def asked_on(profile: str) -> date:
+    """The day on which a source is asked: the synthetic today in the sandbox, else the wall clock's."""
+    return today(profile) if profile == "sandbox" else now().astimezone(LONDON).date()
+
+
+def note(profile: str) -> None:
+    """Tell the database what day it is, for those who ask it without us."""
+    from vru.warehouse import ledger
+    from vru.warehouse.engine import raw_connection
+
+    day = None if profile == "live" else today(profile)
+    connection = raw_connection("loader", name="clock")
+    try:
+        with connection:
+            ledger.note_today(connection, day)
+    finally:
+        connection.close()
+
+
 def instant(text: str) -> datetime:
     """An instant from the command line; a bare date is the end of that day in Europe/London.
 

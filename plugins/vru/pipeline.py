@@ -32,6 +32,7 @@ from vru.warehouse import decisions, ledger, locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.ledger import BatchState, Parsable
 from vru.warehouse.loader import copy_chunks
+from vru.warehouse.replace_keys import record_keys
 
 
 @dataclass
@@ -108,9 +109,10 @@ def fetch(
         )  # fmt: skip
         for answer in asked:
             with connection:
-                _note(connection, contract, store, answer, done)
+                _note(connection, contract, store, answer, done, clock.asked_on(source.profile))
     finally:
         connection.close()
+    clock.note(source.profile)
     return done
 
 
@@ -254,18 +256,18 @@ class _History:
 
     @contextmanager
     def alone(self, address: str) -> Iterator[None]:
-        self._call("pg_advisory_lock", address)
+        with self._connection, self._connection.cursor() as cursor:
+            locks.take(cursor, locks.ADDRESS, address)
         try:
             yield
         finally:
-            self._call("pg_advisory_unlock", address)
-
-    def _call(self, function: str, address: str) -> None:
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(f"select {function}(%s, hashtext(%s))", (locks.ADDRESS, address))
+            with self._connection, self._connection.cursor() as cursor:
+                locks.let_go(cursor, locks.ADDRESS, address)
 
 
-def _note(connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched) -> None:
+def _note(
+    connection: Connection, contract: Contract, store: Landing, answer: Asked, done: Fetched, asked_on: date
+) -> None:
     """Write one attempt with its deliveries, and what they change about audits of before, in one transaction."""
     from vru import quality
 
@@ -273,7 +275,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     with connection.cursor() as cursor:
         _alone_until_commit(cursor, feed)
     outcome = answer.outcome
-    noted = [_note_delivery(connection, contract, store, received) for received in answer.received]
+    received_at = ledger.stamp(connection)  # one for all that came with one answer: it was stated together
+    noted = [_note_delivery(connection, contract, store, received, received_at) for received in answer.received]
     met = [delivery_id for delivery_id, _ in noted]
     new = [delivery_id for delivery_id, is_new in noted if is_new]
     done.new += new
@@ -286,7 +289,8 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
     ledger.record_attempt(
         connection, feed,
         resource=answer.resource, partition=answer.partition, period_start=answer.period_start,
-        source_url=answer.source_url, started_at=answer.started_at, finished_at=answer.finished_at, outcome=outcome,
+        source_url=answer.source_url, asked_on=asked_on, started_at=answer.started_at, finished_at=answer.finished_at,
+        outcome=outcome,
         sha256=answer.sha256, size_bytes=answer.size_bytes, etag=answer.etag, last_modified=answer.last_modified,
         reason=answer.reason,
     )  # fmt: skip
@@ -302,9 +306,11 @@ def _note(connection: Connection, contract: Contract, store: Landing, answer: As
         done.refused.append(line)
 
 
-def _note_delivery(connection: Connection, contract: Contract, store: Landing, received: Received) -> tuple[int, bool]:
+def _note_delivery(
+    connection: Connection, contract: Contract, store: Landing, received: Received, received_at: datetime
+) -> tuple[int, bool]:
     resource = received.resource or ("" if received.refusal else _resource_of(contract, store, received))
-    return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource))
+    return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource), received_at)
 
 
 def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
@@ -330,6 +336,8 @@ def _parse_content(connection: Connection, contract: Contract, content: Parsable
             reading = read(contract, content.resource, stream, file_name=content.file_name)
             batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
             copy_chunks(connection, contract.raw_table(content.resource), batch_id, reading)
+            with connection.cursor() as cursor:
+                record_keys(cursor, contract, content.resource, batch_id)
             ledger.finish_batch(
                 connection, batch_id,
                 partition=content.partition or reading.partition or "",
@@ -398,7 +406,7 @@ def _open(store: Landing, content: Content) -> Iterator[BinaryIO]:
 
 def _alone_until_commit(cursor: Cursor, feed: str) -> None:
     """Take the feed's lock for this transaction: who audits meanwhile would not see what is compared again."""
-    cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (locks.FEED, feed))
+    locks.until_commit(cursor, locks.FEED, feed)
 
 
 @contextmanager
@@ -407,7 +415,7 @@ def _one_at_a_time(feed: str) -> Iterator[Connection]:
     connection = raw_connection("loader", name=f"ingest {feed}")
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s, hashtext(%s))", (locks.FEED, feed))
+            locks.take(cursor, locks.FEED, feed)
         connection.commit()
         yield connection
         connection.commit()

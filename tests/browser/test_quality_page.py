@@ -10,7 +10,7 @@ import pytest
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
-from vru.reporting.quality_report import write_quality_report
+from vru.reporting import write_report
 from vru.warehouse.server.embedded import Server
 
 from tests.pages import Open
@@ -23,8 +23,12 @@ def report(cluster: Server, vru_home: Path, tmp_path_factory: pytest.TempPathFac
     made.clear_published()
     made.make(landing)
     publish(landing=landing, contracts=load_contracts())
-    return write_quality_report(
-        month=date(2022, 5, 1), out_dir=tmp_path_factory.mktemp("report"), today=date(2022, 5, 20), profile="sandbox"
+    return write_report(
+        "quality",
+        month=date(2022, 5, 1),
+        out_dir=tmp_path_factory.mktemp("report"),
+        today=date(2022, 5, 20),
+        profile="sandbox",
     )
 
 

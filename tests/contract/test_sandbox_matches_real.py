@@ -143,7 +143,7 @@ def metropolitan_stops() -> tuple[bytes, bytes]:
 
 
 def victims(generation: str, file_name: str) -> tuple[bytes, bytes]:
-    every = homicide.vintages(date(2022, 10, 15))
+    every = homicide.vintages(clock.World(date(2022, 10, 15)))
     vintage = next(each for each in every if each.generation == generation)
     return homicide.victims_csv(clock.World(), vintage), real(f"mps_homicide_victims/{file_name}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vru import transform
 from vru.contracts import load_contracts
 
 HEAVY = ("great_expectations", "dbt", "pandas", "polars", "pyarrow", "altair", "vl_convert", "httpx", "scipy")
@@ -73,6 +74,12 @@ def test_fetch_parse_audit_and_admit_are_tasks_of_their_own(parsed: dict[str, An
         assert dag["tasks"] == ["fetch", "parse", "audit", "admit", "finish"]
         assert contract.owner in dag["owners"]
         assert contract.when_red.split(".")[0] in dag["doc"]
+
+
+def test_every_domain_of_marts_is_a_task_in_the_order_of_building(parsed: dict[str, Any]) -> None:
+    domains = [f"dbt__{domain}" for domain in transform.domains()]
+    assert len(domains) >= 4
+    assert parsed["dags"]["build_marts"]["tasks"] == ["prepare", *domains, "check", "swap"]
 
 
 def test_dags_hold_no_logic() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from vru.settings import CHECKOUT
 
 from tests.e2e.conftest import Home
 from tests.e2e.inboxes import fill
@@ -48,10 +49,13 @@ def batches(vru: Home) -> list[dict[str, object]]:
     return found
 
 
-def test_a_second_run_asks_again_and_makes_no_batch(vru: Home) -> None:
+def test_a_second_run_asks_again_and_makes_no_batch(vru: Home, tmp_path: Path) -> None:
     before = batches(vru)
     attempts = vru.sql("select count(*) from ops.attempt")[0][0]
-    done = vru("run")
+    watching = {"PYTHONPATH": str(CHECKOUT / "benchmarks" / "starts"), "VRU_BENCH_STARTS": str(tmp_path / "starts")}
+    done = Home(vru.path, {**vru.environment, **watching})("run")
+    imported = [json.loads(line)["import_s"].keys() for line in (tmp_path / "starts").read_text().splitlines()]
+    assert set().union(*imported) == {"airflow"}, "neither Great Expectations nor dbt has anything to do"
     assert "every source was asked again; nothing is new, no batch was made" in done.stdout
     assert batches(vru) == before
     assert vru.sql("select count(*) from ops.attempt")[0][0] == 2 * attempts

@@ -186,8 +186,15 @@ def test_an_old_report_is_the_same_byte_for_byte_after_late_data(platform: Platf
     known_at, admitted_at = noon("2022-11-01"), instant()
 
     def report(name: str, **instants: datetime) -> bytes:
+        ready = reporting.make_ready(today, **instants)
         path = reporting.write_report(
-            "quality", profile="files", today=today, month=month, out_dir=tmp_path / name, **instants
+            "quality",
+            profile="files",
+            today=today,
+            month=month,
+            schema=ready.schema,
+            out_dir=tmp_path / name,
+            **instants,
         )
         return path.read_bytes()
 

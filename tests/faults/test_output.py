@@ -16,9 +16,9 @@ import pytest
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
+from vru.reporting import write_report
 from vru.reporting.mail import MailError, compose
 from vru.reporting.outbox import Report
-from vru.reporting.quality_report import write_quality_report
 from vru.reporting.spreadsheet import cell
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
@@ -78,13 +78,16 @@ def report(cluster: Server, vru_home: Path, tmp_path_factory: pytest.TempPathFac
             "update marts.mart_measure set area_name = area_name || %s, null_reason = null_reason || %s "
             "where area_kind = 'borough'",
             "update marts.dim_area_boundary set area_name = area_name || %s",
-            "update marts.mart_feed_quality set feed_title = feed_title || %s, "
-            "source_partition = source_partition || %s where not has_come",
+            "update ops.attempt set reason = reason || %s",
         ):
             cursor.execute(statement, [evil] * statement.count("%s"))
     publish(landing=landing, contracts=load_contracts())
-    return write_quality_report(
-        month=date(2022, 5, 1), out_dir=tmp_path_factory.mktemp("report"), today=date(2022, 5, 20), profile="files"
+    return write_report(
+        "quality",
+        month=date(2022, 5, 1),
+        out_dir=tmp_path_factory.mktemp("report"),
+        today=date(2022, 5, 20),
+        profile="files",
     )
 
 

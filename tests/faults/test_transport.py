@@ -306,12 +306,14 @@ def test_bi5_a_partner_that_is_busy_past_its_deadline_is_reported(
     on_time, late = (score(feed, deadline + timedelta(days=days)) for days in (0, 1))
     assert late["timeliness"] < 100
     assert late["score"] < on_time["score"]
-    assert (late["newest_period_start"] > on_time["newest_period_start"]) == (feed in ARCHIVES), "what is owed is named"
+    assert (on_time["due_on"], late["days_late"]) == (deadline, 1)
+    assert (late["owed_count"] > on_time["owed_count"]) == (feed in ARCHIVES), "what is owed is named"
+    assert "http_503: " in late["reason"]
 
 
 def score(feed: Feed, day: date) -> Row:
     """What `vru feeds` and the report say of the feed on that day."""
-    (found,) = query("select * from ops.feed_score(null, null, %s) where feed = %s", day, feed.name)
+    (found,) = query("select * from ops.feed_status(null, null, %s) where feed = %s", day, feed.name)
     return found
 
 

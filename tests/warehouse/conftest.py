@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg2.extras import Json
 
 from tests.contents import content_of
 
@@ -32,10 +33,9 @@ class Ledger:
 
     def feed(self, feed: str, mode: str, grain: str = "none", withholdable: tuple[str, ...] = ()) -> None:
         """Declare a feed with one resource of its own name."""
-        self._run("insert into ops.feed values (%s, '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)", feed)
+        self._run("insert into ops.feed values (%s, '', '', '', '', '', '', 1, 31, 31, false)", feed)
         self._run(
-            "insert into ops.resource values (%s, %s, %s, %s, %s, %s, false, %s, '{}', '{}')",
-            feed, feed, feed, mode, grain, None if grain == "none" else "unit", list(withholdable),
+            "insert into ops.resource values (%s, %s, %s, %s, null, %s)", feed, feed, mode, grain, list(withholdable),
         )  # fmt: skip
 
     def deliver(
@@ -93,7 +93,7 @@ class Ledger:
             if withdrawn is not None:
                 self.withdraw(batch_id, withdrawn)
             for key in (*keys, *gone):
-                cursor.execute("insert into ops.batch_key values (%s, %s, %s)", (batch_id, key, key in gone))
+                cursor.execute("insert into ops.batch_key values (%s, %s, %s)", (batch_id, Json([key]), key in gone))
         return int(batch_id)
 
     def withdraw(self, batch_id: int, since: int) -> None:
@@ -117,7 +117,7 @@ class Ledger:
         )  # fmt: skip
 
     def current(self, feed: str, known: int | None = None, admitted: int | None = None, column: str = "") -> dict:
-        """Unit (partition, first day, key) to batch, as the selection function sees it."""
+        """Unit (partition, first day, key if it has one) to batch, as the selection function sees it."""
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "select partition, unit_start, unit_key, batch_id from ops.current_input(%s, %s) "
@@ -125,8 +125,8 @@ class Ledger:
                 (None if known is None else day(known), None if admitted is None else day(admitted), feed, column),
             )
             rows = cursor.fetchall()
-        assert len({(p, u, k, b) for p, u, k, b in rows}) == len(rows)
-        return {(partition, unit, key): batch_id for partition, unit, key, batch_id in rows}
+        assert len({(p, u, *k, b) for p, u, k, b in rows}) == len(rows)
+        return {(partition, unit, *key): batch_id for partition, unit, key, batch_id in rows}
 
     def _run(self, statement: str, *values: object) -> None:
         with self.connection.cursor() as cursor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,16 @@ def append(path: Path, text: str) -> None:
         file.write(text)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """What stands in the copied parts of a checkout, apart from what dbt writes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in PARTS
+        for path in (folder / part).rglob("*")
+        if path.is_file() and not {"target", "logs"} & set(path.parts)
+    }
+
+
 def calls(first: date, last: date, vintage_at: str, *lines: str) -> int:
     """Load a delivery of quarters that states these lines; batch_id."""
     content = (HEADER + "".join(f"{line}\n" for line in lines)).encode()
@@ -76,15 +86,25 @@ def calls(first: date, last: date, vintage_at: str, *lines: str) -> int:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Copy:
+    """The copy of the checkout, and what stood in it before anything was added."""
+
+    folder: Path
+    before: dict[str, bytes]
+
+
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     """A copy of the checkout with both additions, and marts built from it; its batches have withheld columns."""
     from vru import transform
     from vru.transform import dbt, scaffold
+    from vru.warehouse.migrate import migrate
 
     folder = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
         shutil.copytree(CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"))
+    before = contents(folder)
     append(folder / DEFINITIONS, SEED_ROW.format(id="homicide_shooting", status="active"))
     append(folder / ENTRIES, ENTRY)
     append(folder / UNIT_TESTS, UNIT_TEST)
@@ -101,6 +121,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (staging / "made_calls.yml").write_text(scaffold.sources_yaml(contract))
         assert transform.domains() == ("shared", "ambulance", "homicide", "police_uk", "measures")
         with own_warehouse():
+            migrate()  # as every command does first: the new feed's tables
             every_feed("2022-07")
             older = calls(
                 date(2020, 1, 1), date(2020, 12, 31), "2021-02-10",
@@ -125,7 +146,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             assert [run for run in found if run.status != "pass"] == []
             transform.audit(plan.build_id)
             transform.finish(plan.build_id)
-            yield folder
+            yield Copy(folder, before)
 
 
 def measured(definition: str, area: str, columns: str) -> dict[tuple[str, str], Any]:
@@ -139,22 +160,18 @@ def measured(definition: str, area: str, columns: str) -> dict[tuple[str, str], 
     return {(kind, start): values for kind, start, *values in found}
 
 
-def test_nothing_else_was_touched(checkout: Path) -> None:
-    changed, new = set(), set()
-    for part in PARTS:
-        for path in (checkout / part).rglob("*"):
-            name = path.relative_to(checkout).as_posix()
-            if path.is_dir() or {"target", "logs", "__pycache__"} & set(path.parts):
-                continue
-            if not (CHECKOUT / name).exists():
-                new.add(name)
-            elif not filecmp.cmp(path, CHECKOUT / name, shallow=False):
-                changed.add(name)
+def test_nothing_else_was_touched(checkout: Copy) -> None:
+    now = contents(checkout.folder)
+    assert set(checkout.before) <= set(now)
+    changed = {name for name, text in checkout.before.items() if now[name] != text}
     assert changed == {DEFINITIONS, ENTRIES, UNIT_TESTS}
+    for name in changed:
+        assert now[name].startswith(checkout.before[name]), "something is added, and nothing that stood is another"
+    new = set(now) - set(checkout.before)
     assert new == NEW_FILES
 
 
-def test_a_new_definition_on_a_known_source_is_counted_where_the_others_are(checkout: Path) -> None:
+def test_a_new_definition_on_a_known_source_is_counted_where_the_others_are(checkout: Copy) -> None:
     months = measured("homicide_shooting", "London", "value_count, unknown_count, source_feed, count_unit")
     assert {key: value for key, value in months.items() if key[0] == "month"} == {
         ("month", "2021-01-01"): [1, 0, "mps_homicide_victims", "victims"],
@@ -170,7 +187,7 @@ def test_a_new_definition_on_a_known_source_is_counted_where_the_others_are(chec
     ]  # fmt: skip
 
 
-def test_a_source_by_quarter_has_quarters_and_years_and_no_months(checkout: Path) -> None:
+def test_a_source_by_quarter_has_quarters_and_years_and_no_months(checkout: Copy) -> None:
     found = measured("call", "London", "value_count, null_reason_code, expected_unit_count, usable_unit_count")
     assert found == {
         ("quarter", "2020-01-01"): [14, None, 1, 1],
@@ -190,7 +207,7 @@ def test_a_source_by_quarter_has_quarters_and_years_and_no_months(checkout: Path
     assert rows("select count(*) from marts.headline_london_month where source_feed = 'made_calls'") == [(0,)]
 
 
-def test_a_withheld_column_takes_the_figures_that_need_it_and_no_others(checkout: Path) -> None:
+def test_a_withheld_column_takes_the_figures_that_need_it_and_no_others(checkout: Copy) -> None:
     columns = "value_count, unknown_count, null_reason, withheld_unit_count"
     reason = "call kind column withheld (check all_one_value)"
     london = measured("assault_call", "London", columns)
@@ -211,7 +228,7 @@ def test_a_withheld_column_takes_the_figures_that_need_it_and_no_others(checkout
     ]
 
 
-def test_a_quarter_is_provisional_by_the_lag_of_its_source(checkout: Path) -> None:
+def test_a_quarter_is_provisional_by_the_lag_of_its_source(checkout: Copy) -> None:
     found = measured("call", "London", "is_provisional, count_known_at::date")
     # 40 days before 10 February 2021 is 1 January; before 9 February 2022 it is 31 December
     assert found["quarter", "2020-10-01"] == [False, date(2021, 2, 10)]
@@ -219,17 +236,17 @@ def test_a_quarter_is_provisional_by_the_lag_of_its_source(checkout: Path) -> No
     assert found["quarter", "2021-07-01"] == [False, date(2022, 2, 9)]
 
 
-def test_events_that_lie_nowhere_are_told(checkout: Path) -> None:
+def test_events_that_lie_nowhere_are_told(checkout: Copy) -> None:
     assert measured("call", "London", "unplaced_pct")["quarter", "2021-10-01"] == [0]
     for area in ("Brent", "Ealing"):
         assert measured("call", area, "unplaced_pct")["quarter", "2021-10-01"] == [25]
         assert measured("call", area, "unplaced_pct")["quarter", "2021-07-01"] == [0]
 
 
-def test_an_active_definition_that_nobody_counts_fails_the_build(checkout: Path) -> None:
+def test_an_active_definition_that_nobody_counts_fails_the_build(checkout: Copy) -> None:
     from vru import transform
 
-    seed = checkout / DEFINITIONS
+    seed = checkout.folder / DEFINITIONS
     before = seed.read_text(encoding="utf-8")
     append(seed, SEED_ROW.format(id="forgotten", status="active"))
     assert transform.is_due()

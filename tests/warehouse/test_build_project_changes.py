@@ -77,7 +77,7 @@ FIGURES = (
     (MEASURES, "{months: 3}", "{months: 4}"),
     (MEASURES, "not covered by this source", "outside this source's area"),
     ("feeds/mps_homicide_victims.yml", "Shooting: []", "Shooting: [Firearm]"),
-    ("feeds/values/borough.yml", "Ealing:", "Ealing Broadway:"),
+    ("feeds/values/borough.yml", "[Barking & Dagenham]", "[Barking]"),
 )  # fmt: skip
 """Edits that could change a figure: file, old, new."""
 

@@ -28,7 +28,7 @@ def test_three_forces_in_one_month_hide_nothing(history: Ledger) -> None:
     batches = {}
     for number, force in enumerate(("metropolitan", "city-of-london", "btp")):
         history.deliver("f", force, number, partition=force)
-        batches[force, JAN, ""] = history.batch("f", force, 5, period=months(JAN, JAN), partition=force)
+        batches[force, JAN] = history.batch("f", force, 5, period=months(JAN, JAN), partition=force)
     assert history.current("f") == batches
 
 
@@ -40,13 +40,13 @@ def test_weekly_files_of_one_site_add_up(history: Ledger) -> None:
         period = (first, first + timedelta(days=6))
         history.deliver("f", f"week {week}", week, partition="site")
         batch = history.batch("f", f"week {week}", 9, period=period, partition="site")
-        expected |= {("site", first + timedelta(days=n), ""): batch for n in range(7)}
+        expected |= {("site", first + timedelta(days=n)): batch for n in range(7)}
     assert history.current("f") == expected
     # a later file that restates three days of two weeks takes only those
     period = (JAN + timedelta(days=5), JAN + timedelta(days=7))
     history.deliver("f", "again", 8, partition="site")
     again = history.batch("f", "again", 9, period=period, partition="site")
-    expected |= {("site", JAN + timedelta(days=n), ""): again for n in (5, 6, 7)}
+    expected |= {("site", JAN + timedelta(days=n)): again for n in (5, 6, 7)}
     assert history.current("f") == expected
 
 
@@ -57,9 +57,9 @@ def test_a_b_a_ends_at_a(history: Ledger, mode: str) -> None:
         history.deliver("f", content, number)
     a = history.batch("f", "A", 1, period=months(JAN, JAN))
     b = history.batch("f", "B", 2, period=months(JAN, JAN))
-    assert history.current("f") == {("", JAN, ""): a}
-    assert history.current("f", known=1) == {("", JAN, ""): b}
-    assert history.current("f", known=0) == {("", JAN, ""): a}
+    assert history.current("f") == {("", JAN): a}
+    assert history.current("f", known=1) == {("", JAN): b}
+    assert history.current("f", known=0) == {("", JAN): a}
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -71,8 +71,8 @@ def test_x_x_and_a_late_y_between_them_end_at_x_in_every_order(history: Ledger, 
         history.deliver("f", content, vintage, received=10 + received)
     x = history.batch("f", "X", 10, period=months(JAN, JAN))
     y = history.batch("f", "Y", 10, period=months(JAN, JAN))
-    assert history.current("f") == {("", JAN, ""): x}
-    assert history.current("f", known=2) == {("", JAN, ""): y}
+    assert history.current("f") == {("", JAN): x}
+    assert history.current("f", known=2) == {("", JAN): y}
 
 
 def test_a_snapshot_that_is_shorter_leaves_the_units_it_does_not_cover(history: Ledger) -> None:
@@ -81,7 +81,7 @@ def test_a_snapshot_that_is_shorter_leaves_the_units_it_does_not_cover(history: 
     history.deliver("f", "short", 1)
     long = history.batch("f", "long", 1, period=months(JAN, MAR))
     short = history.batch("f", "short", 1, period=months(FEB, MAR))
-    assert history.current("f") == {("", JAN, ""): long, ("", FEB, ""): short, ("", MAR, ""): short}
+    assert history.current("f") == {("", JAN): long, ("", FEB): short, ("", MAR): short}
 
 
 def test_grain_none_is_the_newest_delivery_of_each_partition(history: Ledger) -> None:
@@ -89,7 +89,7 @@ def test_grain_none_is_the_newest_delivery_of_each_partition(history: Ledger) ->
     for number, (partition, content) in enumerate([("2011", "a"), ("2021", "b"), ("2021", "c")]):
         history.deliver("f", content, number, partition=partition)
     a, _, c = (history.batch("f", x, 5, partition=p) for x, p in [("a", "2011"), ("b", "2021"), ("c", "2021")])
-    assert history.current("f") == {("2011", None, ""): a, ("2021", None, ""): c}
+    assert history.current("f") == {("2011", None): a, ("2021", None): c}
 
 
 def test_the_later_line_of_a_manifest_wins_at_one_vintage(history: Ledger) -> None:
@@ -98,7 +98,7 @@ def test_the_later_line_of_a_manifest_wins_at_one_vintage(history: Ledger) -> No
     history.deliver("f", "first", 1, line=1, received=4)
     second = history.batch("f", "second", 5)
     history.batch("f", "first", 5)
-    assert history.current("f") == {("", None, ""): second}
+    assert history.current("f") == {("", None): second}
 
 
 def test_what_is_held_or_not_yet_let_in_does_not_count(history: Ledger) -> None:
@@ -106,13 +106,13 @@ def test_what_is_held_or_not_yet_let_in_does_not_count(history: Ledger) -> None:
     history.deliver("f", "old", 0)
     history.deliver("f", "new", 1)
     old = history.batch("f", "old", 2)
-    assert history.current("f") == {("", None, ""): old}, "a content without a batch does not count"
+    assert history.current("f") == {("", None): old}, "a content without a batch does not count"
     new = history.batch("f", "new", 7)
-    assert history.current("f", admitted=6) == {("", None, ""): old}
-    assert history.current("f") == {("", None, ""): new}
+    assert history.current("f", admitted=6) == {("", None): old}
+    assert history.current("f") == {("", None): new}
     history.deliver("f", "bad", 3)
     history.batch("f", "bad", None)
-    assert history.current("f") == {("", None, ""): new}, "a held batch does not count"
+    assert history.current("f") == {("", None): new}, "a held batch does not count"
 
 
 def test_a_late_arrival_is_seen_only_from_its_receipt_on(history: Ledger) -> None:
@@ -120,8 +120,8 @@ def test_a_late_arrival_is_seen_only_from_its_receipt_on(history: Ledger) -> Non
     history.deliver("f", "a", 1)
     history.deliver("f", "b", 2, received=9)
     a, b = history.batch("f", "a", 1), history.batch("f", "b", 9)
-    assert history.current("f", known=2, admitted=8) == {("", None, ""): a}
-    assert history.current("f", known=2, admitted=9) == {("", None, ""): b}
+    assert history.current("f", known=2, admitted=8) == {("", None): a}
+    assert history.current("f", known=2, admitted=9) == {("", None): b}
 
 
 def test_withdrawing_brings_the_next_in_line_back_and_the_past_stays(history: Ledger) -> None:
@@ -129,8 +129,8 @@ def test_withdrawing_brings_the_next_in_line_back_and_the_past_stays(history: Le
     history.deliver("f", "a", 0)
     history.deliver("f", "b", 1)
     a, b = history.batch("f", "a", 1), history.batch("f", "b", 2, withdrawn=5)
-    assert history.current("f") == {("", None, ""): a}
-    assert history.current("f", admitted=4) == {("", None, ""): b}
+    assert history.current("f") == {("", None): a}
+    assert history.current("f", admitted=4) == {("", None): b}
 
 
 def test_a_batch_that_was_taken_back_and_counts_again_keeps_its_past(history: Ledger) -> None:
@@ -142,7 +142,7 @@ def test_a_batch_that_was_taken_back_and_counts_again_keeps_its_past(history: Le
     history.withdraw(b, 5)
     history.admit_again(b, 8)
     for admitted, expected in ((1, a), (2, b), (4, b), (5, a), (7, a), (8, b), (None, b)):
-        assert history.current("f", admitted=admitted) == {("", None, ""): expected}, admitted
+        assert history.current("f", admitted=admitted) == {("", None): expected}, admitted
 
 
 def test_what_bears_an_earlier_instant_has_appeared_before_one_that_is_settled(warehouse: Server) -> None:
@@ -201,7 +201,7 @@ def test_a_replay_takes_the_place_of_the_old_parse_and_counts_once(history: Ledg
     history.deliver("f", "a", 0)
     old = history.batch("f", "a", 1, period=months(JAN, JAN), keys=("k",) if mode == "upsert" else ())
     new = history.batch("f", "a", 5, period=months(JAN, JAN), version=2, keys=("k",) if mode == "upsert" else ())
-    unit = ("", JAN, "k" if mode == "upsert" else "")
+    unit = ("", JAN, "k") if mode == "upsert" else ("", JAN)
     assert history.current("f") == {unit: new}
     assert history.current("f", admitted=4) == {unit: old}
 
@@ -211,7 +211,7 @@ def test_a_replay_that_reads_another_period_still_counts_once(history: Ledger) -
     history.deliver("f", "a", 0)
     history.batch("f", "a", 1, period=months(JAN, JAN))
     new = history.batch("f", "a", 5, period=months(JAN, FEB), version=2)
-    assert history.current("f") == {("", JAN, ""): new, ("", FEB, ""): new}
+    assert history.current("f") == {("", JAN): new, ("", FEB): new}
 
 
 def test_append_keeps_every_content_once(history: Ledger) -> None:
@@ -241,9 +241,9 @@ def test_a_withheld_column_comes_from_the_newest_vintage_where_it_is_sound(histo
     old = history.batch("f", "old", 1, period=months(JAN, FEB))
     new = history.batch("f", "new", 2, period=months(JAN, MAR))
     history.withhold(new, "borough", since=3, lifted=8)
-    everything = {("", m, ""): new for m in (JAN, FEB, MAR)}
+    everything = {("", m): new for m in (JAN, FEB, MAR)}
     assert history.current("f") == everything
-    assert history.current("f", admitted=7, column="borough") == {("", m, ""): old for m in (JAN, FEB)}
+    assert history.current("f", admitted=7, column="borough") == {("", m): old for m in (JAN, FEB)}
     assert history.current("f", admitted=2, column="borough") == everything, "before the check had withheld it"
     assert history.current("f", column="borough") == everything, "after a person lifted it"
     with history.connection.cursor() as cursor:

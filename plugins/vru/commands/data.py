@@ -19,8 +19,11 @@ FEEDS = """
         f.feed, f.title, f.publisher, last.batch_id as last_batch_id, last.status, last.reason,
         admitted.last_admitted_at, coalesce(admitted.rows_admitted, 0) as rows_admitted,
         coalesce(admitted.rows_quarantined, 0) as rows_quarantined, coalesce(admitted.batches, 0) as batches_admitted,
-        s.score
-    from ops.feed f
+        s.score, s.standing, s.data_up_to, s.due_on as due, s.days_late, s.owed_count, s.late_partitions, s.asked_on,
+        s.outcome as last_outcome, s.reason as standing_reason, s.timeliness, s.completeness, s.validity, s.stability,
+        s.volume, s.lowest_part
+    from ops.feed_status(null, null, :today) s
+    join ops.feed f on f.feed = s.feed
     left join lateral (
         select batch_id, status, reason from ops.batch b where b.feed = f.feed order by batch_id desc limit 1
     ) last on true
@@ -29,8 +32,7 @@ FEEDS = """
                sum(rows_quarantined)::bigint as rows_quarantined, count(*) as batches
         from ops.batch b where b.feed = f.feed and b.status = 'admitted'
     ) admitted on true
-    left join ops.feed_score(null, null, :today) s on s.feed = f.feed
-    order by f.feed
+    order by s.severity, f.feed
 """
 BATCHES = """
     select
@@ -63,15 +65,27 @@ def register(app: typer.Typer) -> None:
 
 
 def feeds(as_json: Json = False) -> None:
-    """What feeds there are, and how each stands."""
+    """What feeds there are, and how each stands today; who is silent or late comes first."""
     from vru import clock, profile
+    from vru.warehouse import feed_status
 
-    rows = _rows(FEEDS, today=clock.today(profile.current()))
-    output.show(
-        rows,
-        ["feed", "status", "last_admitted_at", "rows_admitted", "rows_quarantined", "score"],
-        as_json=as_json,
-    )
+    today = clock.today(profile.current())
+    rows = _rows(FEEDS, today=today)
+    columns = [
+        "feed",
+        "standing",
+        "days_late",
+        "due",
+        "data_up_to",
+        "status",
+        "rows_admitted",
+        "rows_quarantined",
+        "score",
+    ]
+    if not as_json:
+        for line in [s.headline for s in feed_status.read_now(today) if not s.is_on_time]:
+            typer.echo(line)
+    output.show(rows, columns, as_json=as_json)
 
 
 def batches(feed: FeedName = None, as_json: Json = False) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vru.commands.errors import say
+from vru.errors import ShortfallError
 
 if TYPE_CHECKING:
     from vru.transform import Result
@@ -38,7 +39,7 @@ def build(as_known_at: KnownAt = None, as_admitted_at: AdmittedAt = None) -> Non
 
 
 def report(
-    kind: Annotated[str, typer.Argument(help="quality")],
+    kind: Annotated[str, typer.Argument(help="Kind of report; a wrong one is answered with those there are.")],
     month: Annotated[str | None, typer.Option(help="Month of the report, YYYY-MM.")] = None,
     as_known_at: KnownAt = None,
     as_admitted_at: AdmittedAt = None,
@@ -49,13 +50,19 @@ def report(
     from vru.warehouse.migrate import migrate
 
     known_at, admitted_at = _instants(as_known_at, as_admitted_at)
+    if kind not in reporting.kinds():
+        raise ValueError(f"no report '{kind}'; there is: {', '.join(reporting.kinds())}")
     migrate()
     now = profile.current()
+    today = clock.today_at(now, known_at, admitted_at)
+    ready = reporting.make_ready(today, known_at, admitted_at)
     path = reporting.write_report(
-        kind, profile=now, today=clock.today(now), month=clock.month(month) if month else None,
-        known_at=known_at, admitted_at=admitted_at, out_dir=out,
+        kind, profile=now, today=today, month=clock.month(month) if month else None, schema=ready.schema,
+        known_at=known_at, admitted_at=admitted_at, are_marts_old=ready.are_marts_old, out_dir=out,
     )  # fmt: skip
     typer.echo(path)
+    if ready.fell_short:
+        raise ShortfallError("\n".join(ready.fell_short))
 
 
 def sql(

@@ -55,9 +55,12 @@ def run(
         source()
         outcomes = run_dags(feeds, {"since": since} if since else {}, steps)
     summary.show(outcomes, before, time.monotonic() - started)
+    overdue = summary.overdue(feeds, clock.today(chosen))
+    for status in overdue:
+        say(status.headline)
     if any(o.is_broken for o in outcomes):
         raise typer.Exit(BROKE)
-    if any(o.fell_short for o in outcomes):
+    if any(o.fell_short for o in outcomes) or any(summary.falls_short(s, chosen) for s in overdue):
         raise typer.Exit(FELL_SHORT)
 
 

@@ -19,16 +19,20 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="sandbox")
 
 
-def next_month() -> None:
+def next_month(
+    silent: Annotated[bool, typer.Option("--silent", help="A month in which nobody delivers.")] = False,
+) -> None:
     """Move the synthetic today one month; partners deliver at the next run."""
-    from vru import sandbox
+    from vru import clock, sandbox
     from vru.profile import bind
     from vru.settings import settings
     from vru.warehouse.migrate import migrate
 
     migrate()
     _only_sandbox(bind(None))
-    typer.echo(f"today is {sandbox.advance(settings().ensure_home() / 'sandbox').isoformat()} (synthetic)")
+    today = sandbox.advance(settings().ensure_home() / "sandbox", is_silent=silent)
+    typer.echo(f"today is {today.isoformat()} (synthetic){'; nobody has delivered' if silent else ''}")
+    clock.note("sandbox")
 
 
 def serve(port: Annotated[int, typer.Option(help="Loopback port; 0 picks a free one.")] = 8900) -> None:

@@ -9,10 +9,14 @@ from sqlalchemy import text
 
 from vru.commands import output
 from vru.commands.errors import say
+from vru.warehouse import feed_status
 from vru.warehouse.engine import engine
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from vru.orchestration.headless import DagOutcome
+    from vru.warehouse.feed_status import FeedStatus
 
 FEEDS = """
     select
@@ -39,6 +43,16 @@ def batch_count() -> int:
     """Batches there are."""
     with engine("loader").connect() as connection:
         return int(connection.execute(text("select count(*) from ops.batch")).scalar_one())
+
+
+def overdue(feeds: list[str], today: date) -> list[FeedStatus]:
+    """Which of these feeds owe something today, the worst first."""
+    return [status for status in feed_status.read_now(today) if status.feed in feeds and status.is_overdue]
+
+
+def falls_short(status: FeedStatus, profile: str) -> bool:
+    """Whether a run ends with 1 for it. In `files` nobody is expected; in the sandbox who has no server is not."""
+    return profile == "live" or (profile == "sandbox" and status.asked_on is not None)
 
 
 def show(outcomes: list[DagOutcome], before: int, seconds: float) -> None:

@@ -11,7 +11,7 @@ from vru.contracts.base import Slug, Strict
 ColumnType = Literal["text", "integer", "decimal", "boolean", "date", "month", "timestamp", "json"]
 
 #: Columns that the platform itself writes into every raw table.
-SYSTEM_COLUMNS = ("batch_id", "line_number", "part")
+SYSTEM_COLUMNS = ("batch_id", "line_number", "part", "unit_key")
 
 SQL_TYPES: dict[str, str] = {
     "text": "text",

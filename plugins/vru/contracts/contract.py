@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from vru.contracts.base import Slug, Strict
-from vru.contracts.resource import Resource
+from vru.contracts.resource import Parent, Resource
 from vru.contracts.transport import Arcgis, Nomis, Transport
 
 
@@ -73,6 +73,9 @@ class Contract(Strict):
         names = [r.name for r in self.resources]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"resource {twice} is declared twice")
+        for child in self.resources:
+            if child.parent is not None:
+                self._check_parent(child, child.parent)
         if self.row_is_person and self.tolerance_pct != 0:
             raise ValueError("'tolerance_pct' must be 0 where a row is a person or a death")
         if isinstance(self.transport, Nomis | Arcgis):
@@ -80,6 +83,23 @@ class Contract(Strict):
                 if query.resource not in names:
                     raise ValueError(f"transport query names resource '{query.resource}', which is not declared")
         return self
+
+    def _check_parent(self, child: Resource, of: Parent) -> None:
+        """A child whose key no record of its parent could have, or that is cut otherwise, would be taken for new."""
+        parent = next((r for r in self.resources if r.name == of.resource), None)
+        if parent is None or parent.delivery != "upsert" or parent.parent is not None:
+            raise ValueError(
+                f"resource '{child.name}': its parent '{of.resource}' must be an upsert with a key of its own"
+            )
+        if list(of.key) != parent.key:
+            raise ValueError(f"resource '{child.name}': 'parent' must map {parent.key}, the key of '{parent.name}'")
+        for theirs, own in of.key.items():
+            if child.column(own).type != parent.column(theirs).type:
+                raise ValueError(f"resource '{child.name}': '{own}' must be of the type of '{parent.name}.{theirs}'")
+        if (child.partition is None) != (parent.partition is None):
+            raise ValueError(
+                f"resource '{child.name}' and its parent '{parent.name}' must be cut into the same partitions"
+            )
 
 
 def _without_prose(node: Any) -> None:

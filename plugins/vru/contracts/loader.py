@@ -14,6 +14,9 @@ from vru.contracts.problems import problems
 from vru.contracts.values import shared_values
 from vru.settings import settings
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader, in C where there is one: ten times as fast."""
+
 
 class ContractError(Exception):
     """A contract file that cannot be used. The message says which file, which key and how to mend it."""
@@ -43,7 +46,7 @@ def _changed(path: Path) -> tuple[int, ...]:
 @cache
 def _load(path: Path, _when: tuple[int, ...]) -> Contract:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - it is the safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

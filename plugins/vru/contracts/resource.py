@@ -66,6 +66,23 @@ class Withholdable(Strict):
     reason: str = Field(min_length=20)
 
 
+class Parent(Strict):
+    """The resource of the same feed to whose records these rows belong; they are replaced whole with each of them.
+
+    `key` says which column here holds which column of the parent's key, in the order of that key.
+    """
+
+    resource: Slug
+    key: dict[Slug, Slug] = Field(min_length=1)
+
+
+class Withdrawn(Strict):
+    """Records that say that they are withdrawn: `column` holds one of `values`, as the contract names them."""
+
+    column: Slug
+    values: list[str] = Field(min_length=1)
+
+
 class Resource(Strict):
     """Files of one shape within a feed; its rows stand in one raw table."""
 
@@ -83,6 +100,10 @@ class Resource(Strict):
     key: list[Slug] = Field(default_factory=list)
     rolling_window: bool = False
     """A snapshot may lack units that the one before it covers."""
+    parent: Parent | None = None
+    """Of an upsert: rows that belong to the records of another resource, which says when they are replaced."""
+    withdrawn: Withdrawn | None = None
+    """Of an upsert: what marks a record as withdrawn; it counts no more, nor do rows that belong to it."""
     withholdable: list[Withholdable] = Field(default_factory=list)
     unpivot: Unpivot | None = None
     """A record is wide: several of its headers are values of one column."""
@@ -93,6 +114,13 @@ class Resource(Strict):
         """The columns that stand under headers of their own: neither derived, nor made of a wide record's headers."""
         wide = (self.unpivot.header_column, self.unpivot.cell_column) if self.unpivot else ()
         return [c for c in self.columns if not c.month_of and c.name not in wide]
+
+    @property
+    def replace_key(self) -> list[str]:
+        """The columns by whose value rows are replaced; none but for an upsert."""
+        if self.delivery != "upsert":
+            return []
+        return list(self.parent.key.values()) if self.parent else self.key
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -124,9 +152,7 @@ class Resource(Strict):
             raise ValueError(f"unit_column '{self.unit_column}' is not among the columns")
         if (self.row_identity == "key") != bool(self.key):
             raise ValueError("'key' is needed exactly when 'row_identity' is key")
-        if self.delivery == "upsert" and not self.key:
-            raise ValueError("delivery 'upsert' needs 'row_identity: key' and a 'key'")
-        for name in [*self.key, *(w.column for w in self.withholdable)]:
+        for name in [*self.key, *self.replace_key, *(w.column for w in self.withholdable)]:
             if name not in names:
                 raise ValueError(f"'{name}' is not among the columns")
         if self.partition and self.partition.column and self.partition.column not in names:
@@ -135,7 +161,56 @@ class Resource(Strict):
         if len(set(kinds)) < len(kinds) or set(kinds) == {"zip"}:
             raise ValueError("'formats' needs one entry per kind, and beside zip what the files in it are")
         self._check_unpivot()
+        self._check_units()
+        self._check_upsert()
         return self
+
+    def _check_units(self) -> None:
+        """Rows that could belong to no unit would never be current."""
+        if self.withholdable and self.unit_column is None:
+            raise ValueError("'withholdable' compares unit by unit; it needs a grain and a 'unit_column'")
+        if self.rolling_window and self.delivery != "snapshot":
+            raise ValueError("'rolling_window' is for delivery 'snapshot'")
+        if self.unit_column is None:
+            return
+        unit = self.column(self.unit_column)
+        if unit.type not in ("date", "month"):
+            raise ValueError(
+                f"unit_column '{unit.name}' must be a date or a month ('month_of' makes one of a timestamp)"
+            )
+        if unit.nullable:
+            raise ValueError(f"unit_column '{unit.name}' must not be nullable: a row without a unit would never count")
+
+    def _check_upsert(self) -> None:
+        """Rows without a replace key, or with one that nothing else has, would never be current."""
+        if self.delivery != "upsert":
+            if self.parent or self.withdrawn:
+                raise ValueError("'parent' and 'withdrawn' are for delivery 'upsert'")
+            return
+        if not self.replace_key:
+            raise ValueError("delivery 'upsert' needs 'row_identity: key' and a 'key', or a 'parent'")
+        for name in self.replace_key:
+            column = self.column(name)
+            if column.nullable:
+                raise ValueError(f"column '{name}' of the replace key must not be nullable")
+            if column.type == "json":
+                raise ValueError(f"column '{name}' of the replace key must not be json")
+        if self.withdrawn is None:
+            return
+        if self.parent:
+            raise ValueError(
+                "'withdrawn' belongs to the parent: its record is withdrawn with all rows that belong to it"
+            )
+        if self.withdrawn.column not in {c.name for c in self.columns}:
+            raise ValueError(f"withdrawn column '{self.withdrawn.column}' is not among the columns")
+        marker = self.column(self.withdrawn.column)
+        if marker.type != "text" or marker.name in self.key:
+            raise ValueError(f"withdrawn column '{marker.name}' must be text and no part of the key")
+        if marker.values is None or (unknown := set(self.withdrawn.values) - set(marker.values)):
+            raise ValueError(
+                f"withdrawn column '{marker.name}' needs 'values' with each of its markers among them"
+                + (f"; {sorted(unknown)} are not" if marker.values is not None else "")
+            )
 
     def _check_unpivot(self) -> None:
         if self.unpivot is None:

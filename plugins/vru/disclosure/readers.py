@@ -23,7 +23,7 @@ def publisher(name: str) -> Iterator[Connection]:
     connection = raw_connection("publisher", name=name)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock_shared(%s)", (locks.READERS,))
+            locks.share(cursor, locks.READERS)
         connection.commit()
         connection.set_session(isolation_level="REPEATABLE READ")
         yield connection

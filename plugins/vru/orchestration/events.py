@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from psycopg2 import OperationalError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from vru.orchestration import environment
-from vru.warehouse.engine import raw_connection
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +19,10 @@ def emit_raw(feed: str) -> bool:
     The event goes to Airflow's database through Airflow's own code, so that no page need be up. That code costs two
     seconds to import, and is imported only where it finds something to do.
     """
+    environment.apply()
     if not _is_set_up():
         log.debug("%s: Airflow has no tables here; no event", feed)
         return False
-    environment.apply()
     from airflow.assets.manager import asset_manager
     from airflow.models.asset import AssetModel
     from airflow.utils.session import create_session
@@ -40,15 +41,13 @@ def emit_raw(feed: str) -> bool:
 
 
 def _is_set_up() -> bool:
-    """Whether Airflow's tables are there."""
+    """Whether Airflow's tables are there; where only Airflow knows its database, it is taken to be."""
+    url = environment.database_url()
+    if url is None:
+        return True
+    found = text("select to_regclass('asset') is not null and to_regclass('asset_dag_run_queue') is not null")
     try:
-        connection = raw_connection("airflow", "airflow", name="event")
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            return bool(connection.scalar(found))
     except OperationalError:
         return False
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("select to_regclass('asset') is not null and to_regclass('asset_dag_run_queue') is not null")
-            (found,) = cursor.fetchone() or (False,)
-    finally:
-        connection.close()
-    return bool(found)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from airflow.sdk import DAG, task
 
 from vru.orchestration.ingest import START
 from vru.orchestration.steps import default_args, log, task_errors
+from vru.reporting.registry import kinds
 
 DOC = """\
 ### Publish the reports
 
-Writes the quality report of the newest month from the marts in use, after disclosure control, and mails it to the
-approved recipients, each report once; and the Data Docs of the newest checks, which are for the engineer and stay in
-the state folder.
+Builds the marts if a build is due, publishes of them what may leave, writes each report of the newest month, and mails
+it to the approved recipients, each report once; and the Data Docs of the newest checks, which are for the engineer and
+stay in the state folder.
 
-**When red.** `quality` red: nothing was published. The last line says which figure or table was refused; then:
-`vru report quality`. `mail` red: the last line says whether a recipient is not approved (nobody was mailed), the mail
-server said no (it is asked again), or a mail was cut off (nobody knows whether it left: `vru mails`).
+**When red.** `publish` red: nothing was published. The last line says which figure or table was refused; then:
+`vru report KIND`. `withheld` red: the reports went out without a table whose marts contradict its publisher. A report
+red: the last line says what it lacks. `mail` red: the last line says whether a recipient is not approved (nobody was
+mailed), the mail server said no (it is asked again), or a mail was cut off (nobody knows whether it left: `vru mails`).
 """
 
 
@@ -25,7 +30,7 @@ def reports_dag() -> DAG:
     dag = DAG(
         dag_id="publish_reports",
         dag_display_name="Publish the reports",
-        description="Quality report, after disclosure control",
+        description="Every report, after disclosure control",
         doc_md=DOC,
         schedule="0 8 * * 1",
         start_date=START,
@@ -36,8 +41,8 @@ def reports_dag() -> DAG:
     )
 
     @task(dag=dag)
-    def quality() -> str:
-        """Write the quality report; the name of its file."""
+    def publish() -> dict[str, Any]:
+        """Build what is due and publish what may leave; skipped where there is nothing to report on."""
         with task_errors():
             from airflow.sdk.exceptions import AirflowSkipException
 
@@ -45,10 +50,31 @@ def reports_dag() -> DAG:
 
             if not transform.has_marts():
                 raise AirflowSkipException("no marts have been built yet; there is nothing to report on")
-            now = profile.current()
-            path = reporting.write_report("quality", profile=now, today=clock.today(now))
-            log.info("report written: %s", path)
-            return path.name
+            return asdict(reporting.make_ready(clock.today(profile.current())))
+
+    @task(dag=dag)
+    def withheld(ready: dict[str, Any]) -> None:
+        """Red where a table was withheld because the marts contradict its publisher."""
+        with task_errors():
+            from vru.errors import ShortfallError
+
+            if ready["fell_short"]:
+                raise ShortfallError("\n".join(ready["fell_short"]))
+
+    def written(kind: str) -> Any:
+        @task(dag=dag, task_id=kind)
+        def write(ready: dict[str, Any]) -> str:
+            with task_errors():
+                from vru import clock, profile, reporting
+
+                now = profile.current()
+                path = reporting.write_report(
+                    kind, profile=now, today=clock.today(now), are_marts_old=ready["are_marts_old"]
+                )
+                log.info("report written: %s", path)
+                return path.name
+
+        return write
 
     @task(dag=dag)
     def data_docs() -> None:
@@ -59,8 +85,8 @@ def reports_dag() -> DAG:
             log.info("Data Docs: %s", write())
 
     @task(dag=dag)
-    def mail(file_name: str) -> None:
-        """Mail the report to whoever has not had it; skipped where nobody is to receive reports."""
+    def mail(file_names: list[str]) -> None:
+        """Mail each report to whoever has not had it; skipped where nobody is to receive reports."""
         with task_errors():
             from airflow.sdk.exceptions import AirflowSkipException
 
@@ -71,10 +97,11 @@ def reports_dag() -> DAG:
             to = recipients(settings().report_to, settings().report_approved)
             if not to:
                 raise AirflowSkipException("VRU_REPORT_TO names nobody; nothing is mailed")
-            log.info(
-                "%s: mailed to %d of %d recipients; the others had it", file_name, send_report(file_name, to), len(to)
-            )
+            for name in file_names:
+                log.info("%s: mailed to %d of %d recipients; the others had it", name, send_report(name, to), len(to))
 
-    mail(quality())  # type: ignore[arg-type]
+    ready: Any = publish()
+    mail([written(kind)(ready) for kind in kinds()])
+    withheld(ready)
     data_docs()
     return dag

@@ -31,11 +31,14 @@ def serve() -> None:
     from vru.profile import sandbox_running
 
     migrate_airflow()
-    port = USUAL_PORT if is_free(USUAL_PORT) else free_port()
-    os.environ["AIRFLOW__API__PORT"] = str(port)
-    os.environ["AIRFLOW__API__HOST"] = "127.0.0.1"
-    os.environ["AIRFLOW__API__BASE_URL"] = f"http://127.0.0.1:{port}"
-    os.environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"http://127.0.0.1:{port}/execution/"
+    port = int(os.environ.get("AIRFLOW__API__PORT") or (USUAL_PORT if is_free(USUAL_PORT) else free_port()))
+    for name, value in {
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+    }.items():
+        os.environ.setdefault(name, value)  # what is said outside wins
     signal.signal(signal.SIGTERM, _interrupt)
     password = _login()
     with sandbox_running():
@@ -100,7 +103,7 @@ def _login() -> str:
     )  # fmt: skip
     if reset.returncode:
         raise RuntimeError(f"Airflow's administrator could not be made: {(done.stderr + reset.stderr).strip()[-500:]}")
-    environment._write_private(path, password.encode("ascii"))
+    environment.write_private(path, password.encode("ascii"))
     return password
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
+from typing import cast
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from vru.parsing.header import unknown_column
 from vru.parsing.model import Cells, Chunk, NulledCell, Unreadable
 from vru.parsing.values import Typer
 from vru.parsing.wide import Wide
-from vru.periods import LONDON_NAME, unit_end, unit_start
+from vru.periods import unit_end, unit_start
 
 MAX_PARTITIONS = 100
 
@@ -118,11 +119,7 @@ class Reading:
         name = self.resource.unit_column
         if name is None or frame[name].null_count() == frame.height:
             return
-        units = frame[name]
-        kind = self.resource.column(name).type
-        if kind == "timestamp":
-            units = units.dt.convert_time_zone(LONDON_NAME).dt.date()
-        first, last = _as_date(units.min()), _as_date(units.max())
+        first, last = cast(date, frame[name].min()), cast(date, frame[name].max())
         self._first = min(self._first or first, first)
         self._last = max(self._last or last, last)
 
@@ -160,13 +157,3 @@ def located(error: Unreadable, contract: Contract, file_name: str) -> Unreadable
     """The error with feed and file named."""
     error.where = f"{contract.feed}, {''.join(c if c.isprintable() else '?' for c in file_name)}"
     return error
-
-
-def _as_date(value: object) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    if isinstance(value, int) and 1 <= value <= date.max.year:
-        return date(value, 1, 1)
-    raise Unreadable("bad_unit", "the unit column holds something that is no date or year; mend the contract")

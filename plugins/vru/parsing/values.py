@@ -60,7 +60,7 @@ _MAX_REMEMBERED = 100_000
 class Typed:
     """The typed rows of some cells: `frame` of the accepted rows, and the cells at fault.
 
-    `kept` has the places of the accepted rows among those read; None where all are.
+    `kept` tells which of the rows read were accepted; None where all were.
     """
 
     frame: pl.DataFrame
@@ -188,8 +188,7 @@ def _without_rejected(
                 rejects.append(Reject(line, name, fault.code, f"{name}: {fault.words}", record, part))
     gone = set(at)
     rejects.sort(key=lambda r: (r.line_number, r.part))
-    kept = (~refused).arg_true()
-    return Typed(frame[kept], rejects, [n for n in nulled if (n.line_number, n.part) not in gone], kept)
+    return Typed(frame.filter(~refused), rejects, [n for n in nulled if (n.line_number, n.part) not in gone], ~refused)
 
 
 def month_in_london(times: pl.Series) -> pl.Series:

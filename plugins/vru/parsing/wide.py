@@ -47,8 +47,9 @@ class Wide:
             nothing &= (cell.str.strip_chars() == "").fill_null(True)
         fixed = {name: cell for name, cell in cells.items() if name not in self._positions}
         records = self._record.read(lines, fixed, blank=nothing)
-        if records.kept is not None:
-            wide = [cell.gather(records.kept) for cell in wide]
+        places = None if records.kept is None else records.kept.arg_true()
+        if places is not None:
+            wide = [cell.gather(places) for cell in wide]
         height = records.frame.height
         # one header below the other, then turned so that the rows of a record lie together
         turned = np.arange(width * height).reshape(width, height).T.ravel()
@@ -57,8 +58,8 @@ class Wide:
         header = np.tile(np.arange(width), height)
 
         def received(rows: pl.Series) -> list[dict[str, str]]:
-            places = record[rows.to_numpy()]
-            originals = pl.Series(places) if records.kept is None else records.kept.gather(places)
+            own = pl.Series(record[rows.to_numpy()])
+            originals = own if places is None else places.gather(own)
             names = pl.Series(self._texts, dtype=pl.String).gather(header[rows.to_numpy()])
             found = pl.DataFrame(
                 {name: cell.gather(originals).alias(name) for name, cell in fixed.items()}
@@ -74,7 +75,8 @@ class Wide:
             received=received,
         )
         if values.kept is not None:
-            record, header = record[values.kept.to_numpy()], header[values.kept.to_numpy()]
+            kept = values.kept.to_numpy()
+            record, header = record[kept], header[kept]
         frame = values.frame.with_columns(
             *(records.frame[name].gather(record) for name in records.frame.columns if name not in values.frame.columns),
             *(

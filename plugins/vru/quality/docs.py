@@ -12,6 +12,8 @@ from vru.settings import private_dir, settings
 from vru.warehouse.engine import raw_connection
 
 SITE = "checks"
+NEWEST = "newest_check"
+"""File that says up to which result the pages are."""
 #: The newest batch of every feed, resource and partition, and the newest build, with the newest result of each check.
 _NEWEST = """
     with subject as (
@@ -38,8 +40,14 @@ _NEWEST = """
 def data_docs() -> Path:
     """Write the pages under the state folder and return the first one. They hold counts and reasons, never a value.
 
+    Pages that hold the newest results stay, and Great Expectations is not imported.
     Raises RuntimeError if Great Expectations left one out, which it only logs.
     """
+    folder = settings().home / "data_docs"
+    newest = _newest_check()
+    if (folder / NEWEST).is_file() and (folder / NEWEST).read_text(encoding="ascii") == newest:
+        return folder / "index.html"
+
     from great_expectations.core.expectation_validation_result import (
         ExpectationSuiteValidationResult,
         ExpectationValidationResult,
@@ -53,7 +61,6 @@ def data_docs() -> Path:
 
     from vru.quality import gate
 
-    folder = settings().home / "data_docs"
     shutil.rmtree(folder, ignore_errors=True)
     private_dir(folder)
     context = gate.context()
@@ -109,7 +116,19 @@ def data_docs() -> Path:
     pages = len(list((folder / "validations").rglob("*.html")))
     if pages != len(subjects):
         raise RuntimeError(f"{folder}: {pages} pages were written for {len(subjects)} subjects; the log says why")
+    (folder / NEWEST).write_text(newest, encoding="ascii")
     return folder / "index.html"
+
+
+def _newest_check() -> str:
+    """The number of the newest result: the pages are of results, so they are out of date when there is a newer one."""
+    connection = raw_connection("checker", name="data docs")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select coalesce(max(check_result_id), 0) from ops.check_result")
+            return str((cursor.fetchone() or (0,))[0])
+    finally:
+        connection.close()
 
 
 def _by_subject() -> dict[str, list[dict[str, Any]]]:

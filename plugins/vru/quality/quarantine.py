@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vru.quality.checks import RowCheck, RowsCheck
 from vru.quality.errors import QualityError
 from vru.quality.verdict import FailedCheck
+from vru.warehouse.replace_keys import record_keys
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -37,7 +38,7 @@ class Lines:
 
 
 def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> dict[str, int]:
-    """How many rows fail each failed check on rows, by check id, counted by our own SQL.
+    """How many records have a row that fails, for each failed check on rows by its id.
 
     Raises QualityError where Great Expectations found failing rows (`outcomes`) and our SQL finds none.
     """
@@ -48,7 +49,7 @@ def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> 
     }
     if not failed:
         return {}
-    counted = ", ".join(f"count(*) filter (where {_escaped(where)})" for where in failed.values())
+    counted = ", ".join(f"count(distinct line_number) filter (where {_escaped(where)})" for where in failed.values())
     cursor.execute(
         f"select array[{counted}]::bigint[] as counts from {batch.table} where batch_id = %s",
         (batch.batch_id,),
@@ -92,6 +93,7 @@ def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Line
         "and (q.line_number, q.part) = (r.line_number, r.part) and q.stage = 'audit'",
         (batch.batch_id,),
     )
+    record_keys(cursor, batch.contract, batch.resource.name, batch.batch_id)
     return Lines({row["line_number"] for row in found}, {row["line_number"] for row in found if row["is_repeated"]})
 
 

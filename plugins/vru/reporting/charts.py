@@ -21,7 +21,7 @@ INK, GREY, LIGHT = "#0b0c0c", "#505a5f", "#b1b4b6"
 BLUE, ORANGE = "#0072b2", "#d55e00"
 FONT = "Arial, Helvetica, sans-serif"
 
-#: Victims per 100,000 residents a year: where one class of the map ends and the next begins.
+#: Per 100,000 residents a year: where one class of the map ends and the next begins.
 RATE_CLASSES = (0.5, 1.0, 1.5, 2.0)
 RATE_COLOURS = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 NO_DATA = "#ffffff"
@@ -36,9 +36,15 @@ class Picture:
     wide: str
     narrow: str
 
+    def markup(self) -> dict[str, Any]:
+        """Both sizes, for a template to take as they are: the SVG has been cleaned."""
+        from markupsafe import Markup
+
+        return {"wide": Markup(self.wide), "narrow": Markup(self.narrow)}  # noqa: S704
+
 
 def trend(months: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool) -> Picture:
-    """The c-chart of London per month from rows of publish.homicide_london_month in order of time."""
+    """The c-chart of a series: its published months in order of time."""
     return Picture(
         *(
             safe_svg(

@@ -41,7 +41,7 @@ def opened() -> Iterator[Connection]:
     connection = raw_connection("publisher", name="mail")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(%s)", (locks.MAIL,))
+            locks.take(cursor, locks.MAIL)
         yield connection
     finally:
         connection.close()  # lets go of the lock
@@ -57,7 +57,7 @@ def newest(connection: Connection, file_name: str) -> Report:
             (file_name,),
         )
     if not found:
-        raise OutboxError(f"no report {file_name} was written; write it: vru report quality")
+        raise OutboxError(f"no report {file_name} was written; write it: vru report {file_name.partition('-')[0]}")
     return Report(**found[0])
 
 

@@ -1,4 +1,4 @@
-"""One report from start to finish: the marts it is about, disclosure control, the page."""
+"""Writes one report. It publishes nothing: what may leave was settled before, by `vru.reporting.ready`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vru import files
+from vru.disclosure.readers import publisher
+from vru.reporting import ledger, registry
+from vru.reporting.model import Asked
 from vru.settings import settings
 
 if TYPE_CHECKING:
     from upath import UPath
-
-KINDS = ("quality",)
 
 
 def write_report(
@@ -20,37 +22,32 @@ def write_report(
     profile: str,
     today: date,
     month: date | None = None,
+    schema: str = "marts",
     known_at: datetime | None = None,
     admitted_at: datetime | None = None,
+    are_marts_old: bool = False,
     out_dir: Path | None = None,
 ) -> Path | UPath:
-    """Write a report into `out_dir` (default: the place of VRU_REPORTS_URL) and return its path.
+    """Write `<kind>-YYYY-MM.html` into `out_dir` (default: the place of VRU_REPORTS_URL), note it, and return its path.
 
-    `month` is the month reported on, by default the one before `today`. With `known_at` or `admitted_at` the marts
-    as they stood then are built first. Raises ValueError for an unknown kind, BuildError and ReportError.
+    `month` is any day of the month reported on, by default the one before `today`; `schema` holds the marts of
+    (K, W). In profile `sandbox` everything is labelled as synthetic. The same input gives the same bytes, and the same
+    bytes are noted once. Raises ValueError for an unknown kind, ReportError where the build has not been published.
     """
-    from vru import transform
-    from vru.contracts import load_contracts
-    from vru.disclosure.publish import publish
-    from vru.landing import Landing
-    from vru.reporting.quality_report import write_quality_report
-
-    if kind not in KINDS:
-        raise ValueError(f"no report '{kind}'; there is: {', '.join(KINDS)}")
-    month = month or (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-    schema = "marts"
-    if known_at is not None or admitted_at is not None:
-        result = transform.build(known_at, admitted_at, today=today)
-        if result is None:
-            raise transform.BuildError("the past marts were not built; run `vru build` with the same instants")
-        schema = result.schema
-    publish(landing=Landing(settings().landing_dir), contracts=load_contracts(), schema=schema)
-    return write_quality_report(
-        month=month,
-        out_dir=out_dir or settings().reports_dir,
-        schema=schema,
+    report = registry.load(kind)
+    asked = Asked(
+        month=(month or today.replace(day=1) - timedelta(days=1)).replace(day=1),
         today=today,
-        profile=profile,
+        is_synthetic=profile == "sandbox",
+        schema=schema,
         known_at=known_at,
         admitted_at=admitted_at,
+        are_marts_old=are_marts_old,
     )
+    with publisher(f"report {kind}") as connection:
+        content = report.read(connection, asked)
+        page = report.render(content, asked).encode()
+        path = (out_dir or settings().reports_dir) / f"{kind}-{asked.month:%Y-%m}.html"
+        files.write(path, page)
+        ledger.note(connection, kind, asked, path.name, page, report.summarise(content, asked))
+    return path

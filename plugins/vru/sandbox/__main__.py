@@ -21,6 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=0, help="0 takes any free port")
     serve.add_argument("--until-stdin-closes", action="store_true", help="stop when the one who started it ends")
     step = commands.add_parser("next", help="move the synthetic today one month")
+    step.add_argument("--silent", action="store_true", help="a month in which nobody delivers")
     show = commands.add_parser("status", help="show today and what is late, restated or broken")
     for command in (serve, step, show):
         command.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder of the clock")
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         case "serve":
             return _serve(asked.state, asked.port, until_stdin_closes=asked.until_stdin_closes)
         case "next":
-            print(advance(asked.state).isoformat())
+            print(advance(asked.state, is_silent=asked.silent).isoformat())
         case _:
             print(json.dumps(status(asked.state), indent=2))
     return 0

@@ -330,7 +330,7 @@ def respond(request: Request) -> Response:
         return Response(b"<html><title>Query (synthetic data)</title></html>", HTML_TYPE)
     if rest == "FeatureServer/0":
         return json_response(_description(layer))
-    if events.broken_partner(request.world.today) == "arcgis":
+    if events.broken_partner(request.world.delivered_to) == "arcgis":
         return _error("Unable to perform query operation.", ["The service is being maintained."])
     try:
         return json_response(_query(layer, request.query))

@@ -93,14 +93,18 @@ def _quarterly(year: int, quarter: int) -> Vintage:
     return Vintage(months.add_months(last_month, lag).replace(day=PUBLICATION_DAY), last_month)
 
 
-def vintages(today: date) -> list[Vintage]:
-    """Every snapshot published by this day, oldest first; the first covers 2003 to 2020.
+def vintages(world: World) -> list[Vintage]:
+    """Every snapshot published by today, oldest first; the first covers 2003 to 2020.
 
-    The first quarter of 2021 has none of its own, so that six stand side by side at the start.
+    The first quarter of 2021 has none of its own, so that six stand side by side at the start. Of those that a silence
+    swallowed, the newest comes out after it.
     """
+    today = world.delivered_to
     first = Vintage(date(2021, 5, 5), date(2020, 12, 1))
     later = [_quarterly(year, quarter) for year in range(2021, today.year + 1) for quarter in (1, 2, 3, 4)]
-    return [vintage for vintage in [first, *later[1:]] if vintage.published <= today]
+    planned = [vintage for vintage in [first, *later[1:]] if vintage.published <= today]
+    newest = {world.heard_on(vintage.published): vintage for vintage in planned}
+    return [replace(vintage, published=published) for published, vintage in newest.items() if published <= today]
 
 
 def _mean(month: date) -> float:

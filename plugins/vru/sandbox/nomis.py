@@ -148,7 +148,7 @@ def _selected(text: str) -> list[str]:
 
 def csv_text(world: World, query: dict[str, str]) -> str:
     """The answer to one query, as Nomis writes it."""
-    release = population.current_release(world.today)
+    release = population.current_release(world.delivered_to)
     ages = set(range(AGE_ZERO_CODE, AGE_ZERO_CODE + population.OLDEST + 1)) | {ALL_AGES_CODE}
     cells = list(
         product(
@@ -176,7 +176,7 @@ def respond(request: Request) -> Response:
     """Answer one request to www.nomisweb.co.uk."""
     if request.path != DATASET_PATH:
         return not_found()
-    if events.broken_partner(request.world.today) == "nomis":
+    if events.broken_partner(request.world.delivered_to) == "nomis":
         return html_page()
     try:
         return Response(csv_text(request.world, request.query).encode("ascii"), CSV_TYPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from vru.sandbox import archive, events, months, police
-from vru.sandbox.clock import FIRST_TODAY
+from vru.sandbox.clock import FIRST_TODAY, World
 from vru.sandbox.responses import (
     ZIP_TYPE,
     Request,
@@ -24,12 +24,12 @@ MENDED_DAY = 20
 def respond(request: Request) -> Response:
     """Answer one request to data.police.uk."""
     match request.path.strip("/").split("/"):
-        case ["data", "archive", name] if _release(name, request.world.today):
+        case ["data", "archive", name] if _release(name, request.world):
             return redirect(f"{request.base_url}/{STORE_HOST}/archive/{name}")
         case ["api", "crime-last-updated"]:
-            return json_response({"date": police.latest_release(request.world.today).isoformat()})
+            return json_response({"date": police.latest_release(request.world.delivered_to).isoformat()})
         case ["api", "crimes-street-dates"]:
-            return json_response(_street_dates(request.world.today))
+            return json_response(_street_dates(request.world.delivered_to))
         case _:
             return not_found()
 
@@ -37,22 +37,26 @@ def respond(request: Request) -> Response:
 def respond_store(request: Request) -> Response:
     """Answer one request to the store: the archive itself."""
     match request.path.strip("/").split("/"):
-        case ["archive", name] if release := _release(name, request.world.today):
+        case ["archive", name] if release := _release(name, request.world):
             return _archive(request, release)
         case _:
             return Response(b"<Error><Code>NoSuchKey</Code></Error>", "application/xml", 404)
 
 
-def _release(name: str, today: date) -> date | None:
-    """The published release that a file name means."""
+def _release(name: str, world: World) -> date | None:
+    """The published release that a file name means; one that a silence swallowed never came out."""
+    today = world.delivered_to
     if name == "latest.zip":
         return police.latest_release(today)
     release = months.parse_month(name.removesuffix(".zip")) if name.endswith(".zip") else None
-    return release if release and police.is_published(release, today) else None
+    if release is None or not police.is_published(release, today):
+        return None
+    issued = police.released_at(release).date()
+    return release if world.heard_on(issued) == issued else None
 
 
 def _archive(request: Request, release: date) -> Response:
-    today = request.world.today
+    today = request.world.delivered_to
     content, modified = archive.archive_zip(request.world.seed, release), police.released_at(release)
     broken_on = _broken_on(release)
     if broken_on is not None and events.tick(today) == events.tick(broken_on):

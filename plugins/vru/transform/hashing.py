@@ -25,7 +25,7 @@ def mart_hash(schema: str = "marts") -> str:
         with connection, connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read read only")
             cursor.execute("set local timezone to 'UTC'")
-            cursor.execute("select pg_advisory_xact_lock_shared(%s)", (locks.READERS,))
+            locks.share_until_commit(cursor, locks.READERS)
             for table in _tables(cursor, schema):
                 _add(cursor, schema, table, digest)
     finally:

@@ -28,6 +28,8 @@ def sources_yaml(contract: Contract) -> str:
             _column("line_number", "bigint", "Line of the file on which the record starts; the header is line 1."),
             _column("part", "integer", "Which of the rows made of that record it is; 0 where a record makes one."),
         ]
+        if resource.replace_key:
+            columns.append(_column("unit_key", "jsonb", f"Replace key: {', '.join(resource.replace_key)}."))
         for column in resource.columns:
             columns.append(_column(column.name, column.sql_type, column.description))
             if column.source_name:
@@ -61,6 +63,9 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
         "current_input.partition as source_partition",
         "current_input.vintage_at as known_at",
     ]
+    unit = "unit_key" if resource.replace_key else resource.unit_column
+    if resource.replace_key:
+        lines.insert(3, "received.unit_key")
     for withholdable in resource.withholdable:
         name = withholdable.column
         lines.append(f"'{name}' = any(current_input.withheld_columns) as is_{name}_withheld")
@@ -72,8 +77,8 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
         if column.source_name:
             lines.append(f"received.{column.source_name}")
     arguments = [contract.feed, resource.name, contract.raw_table(resource.name)]
-    if resource.unit_column:
-        arguments.append(resource.unit_column)
+    if unit:
+        arguments.append(unit)
     call = ", ".join(f"'{argument}'" for argument in arguments)
     selected = ",\n".join(f"    {line}" for line in lines)
     head = f"One row is one current row of raw.{contract.raw_table(resource.name)}. {resource.description}"

@@ -30,7 +30,7 @@ create table {schema}.build_input (
     partition text not null,
     unit_start date,
     unit_end date,
-    unit_key text not null,
+    unit_key jsonb not null,
     column_name text not null,
     batch_id bigint not null,
     vintage_at timestamptz not null,
@@ -45,7 +45,7 @@ create table {schema}.build_change (
     partition text not null,
     unit_start date,
     unit_end date,
-    unit_key text not null,
+    unit_key jsonb not null,
     column_name text not null,
     unique nulls not distinct (feed, resource, partition, unit_start, unit_end, unit_key, column_name)
 );
@@ -128,7 +128,7 @@ def swap(cursor: Cursor) -> None:
 
     Waits until no reader of many statements is at work. Raises BuildError if readers leave no gap for too long.
     """
-    cursor.execute("select pg_advisory_xact_lock(%s)", (locks.READERS,))
+    locks.until_commit(cursor, locks.READERS)
     for live in (LIVE, restricted(LIVE)):
         _lock_out(cursor, live)
     for built, live in ((BUILD, LIVE), (restricted(BUILD), restricted(LIVE))):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -84,8 +84,14 @@ def landed_from(connection: Connection, prefix: str) -> list[tuple[str, str, str
     ]
 
 
-def record_delivery(connection: Connection, feed: str, stated: Received) -> tuple[int, bool]:
-    """Keep what the partner stated; (delivery_id, whether it is a new statement).
+def stamp(connection: Connection) -> datetime:
+    """An instant at which something is received."""
+    now: datetime = _one(connection, "select ops.stamp() as now")["now"]
+    return now
+
+
+def record_delivery(connection: Connection, feed: str, stated: Received, received_at: datetime) -> tuple[int, bool]:
+    """Keep what the partner stated; (delivery_id, whether it is a new statement). `received_at` is a `stamp`.
 
     The same content with the same vintage is one delivery, and an undated repeat of the content that is current
     adds nothing. A content is recognised under another file name by its bytes.
@@ -100,13 +106,16 @@ def record_delivery(connection: Connection, feed: str, stated: Received) -> tupl
             content_id, vintage_at, vintage_source, received_at, manifest_line, manifest_rows, is_whole, source_url,
             file_name, size_bytes, warning
         )
-        select %s, least(coalesce(%s, t.now), t.now), %s, t.now, %s, %s, %s, %s, %s, %s, %s
-        from (select ops.stamp() as now) t
+        values (
+            %(content)s, least(coalesce(%(vintage)s, %(now)s), %(now)s), %(source)s, %(now)s, %(line)s, %(rows)s,
+            %(whole)s, %(url)s, %(name)s, %(size)s, %(warning)s
+        )
         on conflict (content_id, vintage_at) do nothing
         returning delivery_id
         """,
-        content_id, stated.vintage_at, stated.vintage_source, stated.manifest_line, stated.manifest_rows,
-        stated.is_whole, stated.source_url, stated.file_name, stated.size_bytes, stated.warning,
+        {"content": content_id, "vintage": stated.vintage_at, "now": received_at, "source": stated.vintage_source,
+         "line": stated.manifest_line, "rows": stated.manifest_rows, "whole": stated.is_whole,
+         "url": stated.source_url, "name": stated.file_name, "size": stated.size_bytes, "warning": stated.warning},
     )  # fmt: skip
     if row:
         return int(row["delivery_id"]), True
@@ -202,7 +211,7 @@ def _current_delivery(connection: Connection, content_id: int) -> int | None:
           and (o.content_id = c.content_id or exists (
               select 1 from ops.batch b where b.content_id = o.content_id and b.status = 'admitted'
           ))
-        order by d.vintage_at desc, d.manifest_line desc nulls last, d.received_at desc limit 1
+        order by d.vintage_at desc, d.manifest_line desc nulls last, d.received_at desc, d.delivery_id desc limit 1
         """,
         content_id,
     )
@@ -379,6 +388,26 @@ def batch_of_content(connection: Connection, content_id: int, contract_version: 
         content_id, contract_version,
     )  # fmt: skip
     return int(row["batch_id"]) if row else None
+
+
+def last_asked_on(connection: Connection, by: datetime) -> date | None:
+    """The last day, by the platform's clock, on which anyone was asked by this instant."""
+    row = _one(connection, "select max(asked_on) as last from ops.attempt where started_at <= %s", by)
+    last: date | None = row["last"]
+    return last
+
+
+def note_today(connection: Connection, today: date | None) -> None:
+    """The platform's day, where it is not the wall clock's."""
+    with connection.cursor() as cursor:
+        if today is None:
+            cursor.execute("delete from ops.clock")
+        else:
+            cursor.execute(
+                "insert into ops.clock (today) values (%s) on conflict (is_the_one) "
+                "do update set today = excluded.today where ops.clock.today <> excluded.today",
+                (today,),
+            )
 
 
 def newest_vintage(connection: Connection) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from vru.contracts import Contract, load_contracts
+from vru.settings import settings
 from vru.warehouse import locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.raw_tables import sync_raw_tables
@@ -17,8 +19,8 @@ from vru.warehouse.raw_tables import sync_raw_tables
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class MigrationError(Exception):
-    """A migration that was applied has since been changed. Migrations are never edited: add the next one."""
+class MigrationError(ValueError):
+    """The database was made by other migrations than these; they are never edited, so it is another version's."""
 
 
 def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
@@ -30,7 +32,7 @@ def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
     connection = raw_connection("migrator")
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (locks.MIGRATION,))
+            locks.until_commit(cursor, locks.MIGRATION)
             applied = _apply_files(connection)
             _sync_contracts(connection, contracts)
             sync_raw_tables(connection, contracts)
@@ -48,20 +50,27 @@ def _apply_files(connection: Connection) -> list[str]:
         )
         cursor.execute("select file_name, sha256 from ops.migration")
         done = dict(cursor.fetchall())
-        new = []
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            text = path.read_text(encoding="utf-8")
-            sha256 = hashlib.sha256(text.encode()).hexdigest()
-            if path.name not in done:
-                cursor.execute(text)
-                cursor.execute("insert into ops.migration (file_name, sha256) values (%s, %s)", (path.name, sha256))
-                new.append(path.name)
-            elif done[path.name] != sha256:
-                raise MigrationError(
-                    f"migrations/{path.name} was changed after it was applied to this database; put it back and "
-                    "write the change as a new file with the next number"
-                )
+        ours = {path.name: path.read_text(encoding="utf-8") for path in sorted(MIGRATIONS.glob("*.sql"))}
+        sha256 = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in ours.items()}
+        if other := sorted(name for name in done if done[name] != sha256.get(name)):
+            raise MigrationError(_another_version(other[0]))
+        new = [name for name in ours if name not in done]
+        for name in new:
+            cursor.execute(ours[name])
+            cursor.execute("insert into ops.migration (file_name, sha256) values (%s, %s)", (name, sha256[name]))
     return new
+
+
+def _another_version(file_name: str) -> str:
+    """One sentence: what is wrong with the state, and the command that makes it new."""
+    if settings().database_url is not None:
+        mend = "drop and create again the database that VRU_DATABASE_URL names"
+    else:
+        mend = f"make it new with: vru --home {shlex.quote(str(settings().home))} db destroy --yes"
+    return (
+        f"this state was made by another version of the platform (migration {file_name} is not the one here) and "
+        f"cannot be carried over; what was received stays in its landing folder; {mend}"
+    )
 
 
 def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -> None:
@@ -70,27 +79,26 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
     for c in contracts.values():
         feeds.append(
             (c.feed, c.title, c.publisher, c.owner, c.licence, c.attribution, c.homepage, c.contract_version,
-             c.fingerprint, c.cadence_days, c.due_lag_days, c.tolerance_pct, c.row_is_person, c.personal_data)
+             c.cadence_days, c.due_lag_days, c.personal_data)
         )  # fmt: skip
         for r in c.resources:
             resources.append(
-                (c.feed, r.name, c.raw_table(r.name), r.delivery, r.grain, r.unit_column, r.rolling_window,
-                 [w.column for w in r.withholdable], [x.name for x in r.columns if x.mandatory], list(r.key))
+                (c.feed, r.name, r.delivery, r.grain, r.parent.resource if r.parent else None,
+                 [w.column for w in r.withholdable])
             )  # fmt: skip
     with connection.cursor() as cursor:
         execute_values(
             cursor,
             """
             insert into ops.feed (
-                feed, title, publisher, owner, licence, attribution, homepage, contract_version, fingerprint,
-                cadence_days, due_lag_days, tolerance_pct, row_is_person, personal_data
+                feed, title, publisher, owner, licence, attribution, homepage, contract_version,
+                cadence_days, due_lag_days, personal_data
             ) values %s
             on conflict (feed) do update set
                 title = excluded.title, publisher = excluded.publisher, owner = excluded.owner,
                 licence = excluded.licence, attribution = excluded.attribution, homepage = excluded.homepage,
-                contract_version = excluded.contract_version, fingerprint = excluded.fingerprint,
+                contract_version = excluded.contract_version,
                 cadence_days = excluded.cadence_days, due_lag_days = excluded.due_lag_days,
-                tolerance_pct = excluded.tolerance_pct, row_is_person = excluded.row_is_person,
                 personal_data = excluded.personal_data
             where row(ops.feed.*) is distinct from row(excluded.*)
             """,
@@ -100,16 +108,13 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
             cursor,
             """
             insert into ops.resource (
-                feed, resource, raw_table, delivery_mode, grain, unit_column, is_rolling_window,
-                withholdable_columns, mandatory_columns, replace_key
+                feed, resource, delivery_mode, grain, parent_resource, withholdable_columns
             ) values %s
             on conflict (feed, resource) do update set
-                raw_table = excluded.raw_table, delivery_mode = excluded.delivery_mode, grain = excluded.grain,
-                unit_column = excluded.unit_column, is_rolling_window = excluded.is_rolling_window,
-                withholdable_columns = excluded.withholdable_columns,
-                mandatory_columns = excluded.mandatory_columns, replace_key = excluded.replace_key
+                delivery_mode = excluded.delivery_mode, grain = excluded.grain,
+                parent_resource = excluded.parent_resource, withholdable_columns = excluded.withholdable_columns
             where row(ops.resource.*) is distinct from row(excluded.*)
             """,
             resources,
-            template="(%s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::text[])",
+            template="(%s, %s, %s, %s, %s, %s::text[])",
         )

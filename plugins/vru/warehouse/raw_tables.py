@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from vru.contracts import Column, Contract, Resource
+from vru.warehouse.replace_keys import unit_key
 
 _SYSTEM = (
     ("batch_id", "bigint not null", "Batch to which the row belongs (ops.batch)."),
@@ -53,6 +54,12 @@ def sync_raw_tables(connection: Connection, contracts: Mapping[str, Contract]) -
 def raw_columns(resource: Resource) -> list[tuple[str, str, str]]:
     """Name, SQL type and description of every column of the resource's raw table, in order."""
     columns = list(_SYSTEM)
+    if resource.replace_key:
+        key = unit_key([(name, resource.column(name).sql_type) for name in resource.replace_key])
+        columns.append(
+            ("unit_key", f"jsonb not null generated always as ({key}) stored",
+             f"Replace key of the row: {', '.join(resource.replace_key)}.")
+        )  # fmt: skip
     for column in resource.columns:
         columns.append((column.name, column.sql_type, column.description))
         if column.source_name:

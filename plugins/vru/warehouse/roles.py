@@ -102,7 +102,8 @@ def bootstrap(server: BootstrapServer) -> None:
     Plain passwords never reach the server: it is sent their SCRAM verifiers. Raises psycopg2.Error.
     """
     with _session(server, "postgres") as cluster:
-        cluster.execute("SELECT pg_advisory_lock(%s)", locks.BOOTSTRAP)
+        with cluster.connection.cursor() as cursor:
+            locks.take(cursor, locks.BOOTSTRAP)
         is_superuser = cluster.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         for role in ROLES:
             _make_role(cluster, role, server.role_password(role.name), is_superuser=is_superuser)

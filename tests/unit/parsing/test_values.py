@@ -102,7 +102,7 @@ def test_dates(parse: Parse) -> None:
 def test_times_are_utc_and_their_month_is_londons(parse: Parse, cell: str, value: datetime, month: date) -> None:
     columns = [
         {"name": "at", "type": "timestamp", "formats": ["%Y-%m-%dT%H:%M:%S%z", "%d/%m/%Y %H:%M"]},
-        {"name": "month", "type": "month", "month_of": "at"},
+        {"name": "month", "type": "month", "month_of": "at", "nullable": False},
     ]
     got = parse(f"at\n{cell}\n", contract(columns, grain="month", unit_column="month"))
     assert got.rows == [{"line_number": 2, "at": value, "month": month}]
@@ -200,7 +200,9 @@ def test_the_period_is_that_of_the_accepted_rows(parse: Parse, grain: str, first
 
 
 def test_the_period_of_a_year_column(parse: Parse) -> None:
-    under = contract([{"name": "y", "type": "integer"}], grain="year", unit_column="y")
+    under = contract(
+        [{"name": "y", "type": "date", "formats": ["%Y"], "nullable": False}], grain="year", unit_column="y"
+    )
     reading = parse("y\n2001\n2003\n", under).reading
     assert (reading.period_start, reading.period_end) == (date(2001, 1, 1), date(2003, 12, 31))
 

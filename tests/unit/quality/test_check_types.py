@@ -65,7 +65,7 @@ def check(kind: str, column: str | None = None, where: str | None = None, **more
 def cells(warehouse: Warehouse) -> Iterator[Warehouse]:
     """A raw table of the made contract."""
     warehouse.sql(
-        "create table raw.agreement (batch_id bigint, line_number bigint, cell_text text, cell_number numeric, cell_day date)",
+        "create table raw.agreement (batch_id bigint, line_number bigint, part integer, cell_text text, cell_number numeric, cell_day date)",
         role="migrator",
     )
     yield warehouse
@@ -298,7 +298,7 @@ def _batch(cells: Warehouse, rows: list[Cells]) -> int:
             execute_values(
                 cursor,
                 "insert into raw.agreement values %s",
-                [(batch_id, line, *row) for line, row in enumerate(rows, start=2)],
+                [(batch_id, line, 0, *row) for line, row in enumerate(rows, start=2)],
             )
     connection.close()
     return batch_id
@@ -347,7 +347,7 @@ def test_a_type_on_the_whole_fails_and_passes(cells: Warehouse, fails: Check, pa
 
     batch_id = _batch(cells, AREAS)
     on = _as_batch(batch_id, [fails], AREAS).subject
-    cells.sql("insert into raw.agreement values (%s, 2, 'E09000004', 1000, null)", batch_id + 1, role="migrator")
+    cells.sql("insert into raw.agreement values (%s, 2, 0, 'E09000004', 1000, null)", batch_id + 1, role="migrator")
     for one, is_success in ((fails, False), (passes, True)):
         assert gate.run("raw", "agreement", batch_id, [one.expectation(on)])["c"].is_success is is_success
 

@@ -81,7 +81,10 @@ def test_unknown_words_hold_above_one_row_in_a_hundred(warehouse: Warehouse) -> 
         batch = warehouse.homicides(victims())
         for line in range(2, 2 + count):
             warehouse.sql(
-                "insert into quarantine.cell values (%s, %s, 'method', 'unmapped', 'new word', 'x')", batch, line
+                "insert into quarantine.cell (batch_id, line_number, column_name, check_id, reason, received_value) "
+                "values (%s, %s, 'method', 'unmapped', 'new word', 'x')",
+                batch,
+                line,
             )
         verdict = quality.audit(batch, today=TODAY)
         assert verdict.status == status

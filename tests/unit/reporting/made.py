@@ -17,11 +17,13 @@ import yaml
 from psycopg2 import sql
 from psycopg2.extras import Json
 from vru.landing import Landing
+from vru.periods import last_day
 from vru.settings import CHECKOUT
 
 from tests.contents import content_of
 
 FEED = "mps_homicide_victims"
+VICTIMS, STREET = (FEED, "victims"), ("police_uk_street", "street")
 BOROUGHS = [("E09000001", "City of London"), ("E09000005", "Brent"), ("E09000009", "Ealing"), ("E09000012", "Hackney")]
 HEADER = (
     "Count of Victims,Age Group,Sex,Method of Killing,Domestic Abuse,Recorded Date,Homicide Offence Type,"
@@ -69,10 +71,18 @@ def clear_published() -> None:
         )
         for (name,) in cursor.fetchall():
             cursor.execute(sql.SQL("drop table {}").format(sql.Identifier("publish", name)))
+    with raw_connection("migrator") as connection, connection.cursor() as cursor:
+        cursor.execute("truncate publish.release, ops.release_refusal restart identity cascade")
 
 
-def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dict[str, Any]:
-    """Fill ledger, landing and ``schema``; ``mixed`` takes 2020's boroughs from a third file."""
+URL = "https://data.london.gov.uk/dataset/mps-homicide-dashboard-data"
+
+
+def make(landing: Landing, *, schema: str = "marts", mixed: bool = False, confirmed: bool = True) -> dict[str, Any]:
+    """Fill ledger, landing and ``schema``; ``mixed`` takes 2020's boroughs from a third file.
+
+    The files were loaded by hand; unless ``confirmed`` is false a person has said that they are the publisher's.
+    """
     from vru.warehouse.engine import raw_connection
     from vru.warehouse.migrate import migrate
 
@@ -92,9 +102,25 @@ def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dic
                 (third, "victims_2021_06.csv", date(2020, 12, 31), VINTAGES[2]),
             )
         ]
+        if confirmed:
+            cursor.execute(
+                "insert into ops.confirmation (batch_id, feed, sha256, url, reason, confirmed_by) "
+                "select batch_id, feed, sha256, %s, 'compared with the site', 'a tester' from ops.batch",
+                (URL,),
+            )
         cursor.execute(
             "insert into ops.withheld_column (batch_id, column_name, check_id, reason) values (%s, %s, %s, %s)",
             (batches[1], "borough_name", "borough_shift", f"boroughs moved {EVIL}"),
+        )
+        _batch(
+            cursor, landing, b"october", "2021-10-city-of-london-street.csv", date(2021, 10, 1), date(2021, 10, 31),
+            datetime(2021, 12, 28, tzinfo=UTC), 25, feed=STREET, partition="city-of-london",
+        )  # fmt: skip
+        cursor.execute(
+            "insert into ops.attempt (feed, resource, source_url, asked_on, started_at, finished_at, outcome, reason) "
+            "values (%s, 'street', 'https://data.example/archive/latest.zip?key=1', '2022-05-18', now(), now(), "
+            "'refused', %s)",
+            (STREET[0], f"html_page: a web page came where an archive is due {EVIL}"),
         )
         held = _batch(
             cursor, landing, b"broken", f"{EVIL}.csv", None, None, datetime(2022, 4, 1, tzinfo=UTC), 0,
@@ -113,24 +139,24 @@ def make(landing: Landing, *, schema: str = "marts", mixed: bool = False) -> dic
 
 def _batch(
     cursor: Any, landing: Landing, data: bytes, name: str, first: date | None, last: date | None, vintage: datetime,
-    row_count: int, *, status: str = "admitted", reason: str = "",
+    row_count: int, *, status: str = "admitted", reason: str = "", feed: tuple[str, str] = VICTIMS, partition: str = "",
 ) -> int:  # fmt: skip
     with landing.receive() as receiver:
         receiver.write(data)
         receiver.commit()
     sha256 = hashlib.sha256(data).hexdigest()
-    content_id = content_of(cursor, FEED, "victims", sha256)
+    content_id = content_of(cursor, *feed, sha256)
     cursor.execute(
         "insert into ops.delivery (content_id, vintage_at, vintage_source, source_url, file_name, size_bytes) "
         "values (%s, %s, 'manifest', %s, %s, %s)",
         (content_id, vintage, f"file:{name}", name, len(data)),
     )
     cursor.execute(
-        "insert into ops.batch (content_id, feed, resource, period_start, period_end, sha256, contract_version, status, reason, "
-        "file_name, admitted_at, rows_parsed, rows_admitted) "
-        "values (%s, %s, 'victims', %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
+        "insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256, contract_version, "
+        "status, reason, file_name, admitted_at, rows_parsed, rows_admitted) "
+        "values (%s, %s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
         (
-            content_id, FEED, first, last, sha256, status, reason, name,
+            content_id, *feed, partition, first, last, sha256, status, reason, name,
             datetime(2022, 5, 1, tzinfo=UTC) if status == "admitted" else None, row_count, row_count,
         ),
     )  # fmt: skip
@@ -142,7 +168,7 @@ def _marts(
     batches: list[int], *, mixed: bool,
 ) -> None:  # fmt: skip
     columns = _declared()
-    for table in ("mart_measure", "headline_london_month", "mart_feed_quality", "dim_series_break"):
+    for table in ("mart_measure", "headline_london_month", "dim_series_break"):
         _create(cursor, schema, table, columns[table])
     boundary = columns.get("dim_area_boundary") or [
         (name, "text") for name in ("area_key", "area_code", "area_name", "area_kind", "vintage")
@@ -154,7 +180,7 @@ def _marts(
         "build_input",
         [
             ("feed", "text"), ("resource", "text"), ("partition", "text"), ("unit_start", "date"), ("unit_end", "date"),
-            ("unit_key", "text"), ("column_name", "text"), ("batch_id", "bigint"), ("vintage_at", "timestamptz"),
+            ("unit_key", "jsonb"), ("column_name", "text"), ("batch_id", "bigint"), ("vintage_at", "timestamptz"),
             ("withheld_columns", "text[]"),
         ],
     )  # fmt: skip
@@ -165,7 +191,7 @@ def _marts(
             "partition": "",
             "unit_start": month,
             "unit_end": month,
-            "unit_key": "",
+            "unit_key": "[]",
         }
         whole = {
             "column_name": "",
@@ -183,22 +209,23 @@ def _marts(
             _insert(cursor, schema, "build_input", **unit, **sound)
     by_month = Counter(month for month, _ in new)
     for month in months(2015, 2021):
-        _insert(cursor, schema, "headline_london_month", definition_id="homicide", source_feed=FEED,
-                area_code="E12000007", area_name="London", period_start=month, value_count=by_month[month],
+        _insert(cursor, schema, "mart_measure", definition_id="homicide", source_feed=FEED, is_headline=True,
+                period_kind="month", area_kind="region", area_code="E12000007", area_name="London",
+                period_start=month, period_end=last_day(month), value_count=by_month[month],
                 is_provisional=month >= date(2021, 10, 1))  # fmt: skip
     for year in range(2015, 2022):
         start = date(year, 1, 1)
-        _insert(cursor, schema, "mart_measure", definition_id="homicide", is_headline=True, period_kind="calendar_year",
-                area_kind="region", area_code="E12000007", area_name="London", period_start=start,
-                population_count=8_800_000)  # fmt: skip
+        _insert(cursor, schema, "mart_measure", definition_id="homicide", source_feed=FEED, is_headline=True,
+                period_kind="calendar_year", area_kind="region", area_code="E12000007", area_name="London",
+                period_start=start, period_end=date(year, 12, 31), population_count=8_800_000)  # fmt: skip
         rows = third if mixed and year == 2020 else old
         counted = Counter(borough for month, borough in rows if month.year == year)
         for code, name in BOROUGHS:
             is_known = name != "City of London" and year < 2021
             _insert(
-                cursor, schema, "mart_measure", definition_id="homicide", is_headline=True,
+                cursor, schema, "mart_measure", definition_id="homicide", source_feed=FEED, is_headline=True,
                 period_kind="calendar_year", area_kind="borough", area_code=code, area_name=name, period_start=start,
-                value_count=counted[name] if is_known else None, population_count=300_000, population_series="mye",
+                period_end=date(year, 12, 31), value_count=counted[name] if is_known else None, population_count=300_000, population_series="mye",
                 null_reason=None if is_known else (
                     "not covered by this source" if name == "City of London" else "borough column withheld"
                 ),
@@ -210,14 +237,8 @@ def _marts(
                 area_kind="borough", vintage="2022",
                 geometry=Json({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))  # fmt: skip
     _insert(cursor, schema, "dim_series_break", break_id="covid_2020", break_date=date(2020, 3, 1),
-            end_date=date(2021, 7, 31), title="COVID-19 restrictions", affects="all", is_real_change=True)  # fmt: skip
-    _insert(cursor, schema, "mart_feed_quality", feed=FEED, feed_title="Homicide victims", owner="MPS",
-            resource="victims", source_partition="", period_start=date(2015, 1, 1), period_end=date(2021, 12, 31),
-            has_come=True, timeliness_score=55, completeness_score=99.5, validity_score=100, stability_score=96.2,
-            quality_score=84.4, batch_id=batches[1])  # fmt: skip
-    _insert(cursor, schema, "mart_feed_quality", feed="police_uk_street", feed_title="Street-level crime",
-            owner="Home Office", resource="street", source_partition="city-of-london", period_start=date(2021, 11, 1),
-            period_end=date(2021, 11, 30), has_come=False, completeness_score=0, quality_score=0)  # fmt: skip
+            end_date=date(2021, 7, 31), title="COVID-19 restrictions", affects="all", is_real_change=True,
+            definition_ids=["homicide"])  # fmt: skip
     cursor.execute(
         sql.SQL("grant usage on schema {0} to publisher; grant select on all tables in schema {0} to publisher").format(
             sql.Identifier(schema)

@@ -18,8 +18,7 @@ import pytest
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
-from vru.reporting.data import ReportError
-from vru.reporting.quality_report import write_quality_report
+from vru.reporting import ReportError, write_report
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
 
@@ -42,7 +41,7 @@ def query(text: str, role: str = "publisher", values: Any = None) -> list[tuple[
 
 
 def write(folder: Path, *, profile: str = "sandbox", **options: Any) -> str:
-    path = write_quality_report(month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
+    path = write_report("quality", month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
     assert path.name == "quality-2022-05.html"
     return path.read_text(encoding="utf-8")
 
@@ -105,17 +104,28 @@ def test_what_is_stated_again_after_the_build_changes_nothing_published(landing:
     assert (first.content_sha256, second.is_new) == (second.content_sha256, False)
 
 
-def test_a_count_that_the_release_does_not_show_is_not_exempt(landing: Landing) -> None:
+def test_a_mart_that_disagrees_with_the_publishers_file_is_withheld_and_said_to_be(
+    landing: Landing, tmp_path: Path
+) -> None:
     made.make(landing)
     with raw_connection("migrator") as connection, connection.cursor() as cursor:
-        cursor.execute("update marts.headline_london_month set value_count = value_count + 1 "
-                       "where period_start = '2018-01-01'")  # fmt: skip
-    publish(landing=landing, contracts=load_contracts())
-    exempt = query(
-        "select is_exempt, value_count % 5 from publish.homicide_london_month where period_start = '2018-01-01'"
-    )
-    assert exempt == [(False, 0)]
-    assert query("select count(*) from publish.homicide_london_month where upper_limit is not null") == [(0,)]
+        cursor.execute("update marts.mart_measure set value_count = value_count + 1 "
+                       "where period_start = '2018-01-01' and period_kind = 'month'")  # fmt: skip
+    done = publish(landing=landing, contracts=load_contracts())
+    for table in ("homicide_london_month", "homicide_london_year", "homicide_london_verdict"):
+        assert query(f"select count(*) from publish.{table}") == [(0,)]
+    assert query("select table_name, kind from publish.withheld_table order by 1") == [
+        ("homicide_london_month", "disagrees"),
+        ("homicide_london_verdict", "disagrees"),
+        ("homicide_london_year", "disagrees"),
+    ]
+    assert query("select count(*) from publish.homicide_borough_period where is_exempt") == [(3,)]
+    assert [line.partition(":")[0] for line in done.fell_short] == [
+        "publish.homicide_london_month", "publish.homicide_london_year", "publish.homicide_london_verdict",
+    ]  # fmt: skip
+    text = words_of(write(tmp_path))
+    assert "withheld: the marts and the publisher's own file" in text.replace("’", "'")
+    assert "London from January 2018" in text
 
 
 def test_readers_may_read_and_nothing_else(landing: Landing) -> None:
@@ -149,15 +159,22 @@ def test_the_page_says_what_came_and_what_did_not(landing: Landing, tmp_path: Pa
     publish(landing=landing, contracts=load_contracts())
     text = words_of(write(tmp_path))
     for wanted in (
-        "Street-level crime (data.police.uk) scores lowest: 0 of 100.",
+        "Of 5 feeds 1 is silent and 3 have sent nothing yet.",
+        "Street-level crime (data.police.uk): silent, 109 days late (html_page: a web page came where an archive is due",
+        "Stop and search (data.police.uk): nothing has come yet.",
+        "Street-level crime (data.police.uk) scores lowest: 35 of 100. Its lowest part is timeliness (0).",
         "Withheld: column borough_name of Homicide victims (Metropolitan Police Service).",
-        "In all: 1 column withheld, 1 file rejected.",
+        "In all: 1 column withheld, 1 file rejected, 1 download refused.",
+        "Download refused (1)",
         "Column withheld (1)",
         "column borough_name",
         "File rejected (1)",
         "Rows quarantined (1)",
         "the month is not a month",
-        "Street-level crime (city-of-london): due and not here: November 2021",
+        "Street-level crime (data.police.uk) (city-of-london): due and not here: 4 periods from November 2021 to "
+        "February 2022.",
+        "silent, 109 days late",
+        "next due on 1 July 2022",
         "City of London not covered by this source",
         "Homicide by borough, 2016 to 2020",
         "issued 5 May 2021",

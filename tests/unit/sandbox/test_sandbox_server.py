@@ -126,6 +126,30 @@ def test_next_publishes_the_month_after(server: SandboxServer) -> None:
     assert newest == {"date": "2022-08", "stop-and-search": ["btp", "kent", "metropolitan"]}
 
 
+def test_in_silent_months_nobody_has_anything_new_and_afterwards_what_was_missed(server: SandboxServer) -> None:
+    targets = (DATES, DATASET, nomis_query(), "/policeuk-data.s3.amazonaws.com/archive/latest.zip")
+    before = [Answer(server, target).body for target in targets]
+    for _ in range(8):
+        vru.sandbox.advance(server.state_dir, is_silent=True)
+    assert vru.sandbox.today(server.state_dir) == date(2023, 6, 15)
+    assert vru.sandbox.status(server.state_dir)["silent_months"] == 8
+    assert [Answer(server, target).body for target in targets] == before
+
+    vru.sandbox.advance(server.state_dir)
+    assert vru.sandbox.status(server.state_dir)["silent_months"] == 0
+    assert Answer(server, DATES).json == {"date": "2023-04-01"}
+    newest = Answer(server, targets[-1])
+    held = {name.partition("/")[0] for name in zipfile.ZipFile(io.BytesIO(newest.body)).namelist()}
+    assert {f"2022-{month:02d}" for month in range(8, 13)} <= held, "the missed months are in it"
+    swallowed = "/policeuk-data.s3.amazonaws.com/archive/2022-08.zip"
+    assert Answer(server, swallowed).status == 404, "what did not come out then does not seem to have"
+    issued = [item["check_timestamp"] for item in Answer(server, DATASET).json["resources"].values()
+              if "Victims" in item["title"]]  # fmt: skip
+    assert len(issued) == 6
+    assert not [each for each in issued if "2022-10-15" < each <= "2023-06-15"]
+    assert max(issued) > "2023-06-15"
+
+
 def test_datastore_lists_snapshots_and_serves_what_it_lists(server: SandboxServer) -> None:
     dataset = Answer(server, DATASET).json
     assert dataset == Answer(server, "/data.london.gov.uk/api/dataset/mps-homicide-dashboard-data").json

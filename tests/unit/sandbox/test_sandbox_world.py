@@ -208,7 +208,7 @@ def test_tiles_do_not_overlap_and_most_codes_stand_in_both_vintages() -> None:
 def test_homicide_header_generations_by_date_of_the_vintage() -> None:
     world = clock.World()
     found = {}
-    for vintage in homicide.vintages(date(2025, 10, 15)):
+    for vintage in homicide.vintages(clock.World(date(2025, 10, 15))):
         found[vintage.generation] = homicide.victims_csv(world, vintage)
     assert list(found) == ["2021-05", "2022", "2025-02", "2025-09"]
     assert b",Jan 2003," in found["2021-05"]
@@ -225,7 +225,7 @@ def test_homicide_header_generations_by_date_of_the_vintage() -> None:
 
 def test_homicide_vintages_restate_recent_years_upwards() -> None:
     world = clock.World()
-    first, *_, last = homicide.vintages(date(2022, 10, 15))
+    first, *_, last = homicide.vintages(clock.World(date(2022, 10, 15)))
     counts = [Counter(victim.recorded.year for victim in homicide.victims(world, each)) for each in (first, last)]
     assert counts[1][2020] > counts[0][2020]
     assert counts[1][2003] == counts[0][2003]
@@ -234,13 +234,13 @@ def test_homicide_vintages_restate_recent_years_upwards() -> None:
 
 
 def test_homicide_has_identical_rows_that_are_different_people() -> None:
-    vintage = homicide.vintages(date(2022, 10, 15))[-1]
+    vintage = homicide.vintages(clock.World(date(2022, 10, 15)))[-1]
     rows = [tuple(row.values()) for row in table(homicide.victims_csv(clock.World(), vintage))]
     assert len(rows) - len(set(rows)) > 10
 
 
 def test_ealing_defect_is_off_by_default_and_moves_labels_only() -> None:
-    vintage = next(each for each in homicide.vintages(date(2022, 10, 15)) if each.published.year == 2022)
+    vintage = next(each for each in homicide.vintages(clock.World(date(2022, 10, 15))) if each.published.year == 2022)
     sound = homicide.victims(clock.World(), vintage)
     moved = homicide.victims(clock.World(ealing_defect=True), vintage)
     assert len(sound) == len(moved)

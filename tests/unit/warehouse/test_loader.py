@@ -55,9 +55,7 @@ def connection(migrated: Server) -> Iterator[Connection]:
     connection = raw_connection("migrator")
     sync_raw_tables(connection, {TABLE: contract(COLUMNS)})
     with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.feed values ('test_feed', '', '', '', '', '', '', 1, '', 31, 31, 1, false, false)"
-        )
+        cursor.execute("insert into ops.feed values ('test_feed', '', '', '', '', '', '', 1, 31, 31, false)")
         content_id = content_of(cursor, "test_feed", "rows", "0" * 64)
         cursor.execute(
             "insert into ops.batch (batch_id, content_id, feed, resource, sha256, contract_version, status, file_name) "

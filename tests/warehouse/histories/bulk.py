@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
+from psycopg2.extras import Json, execute_values
 
-from tests.warehouse.histories.model import COUNTS, Batch, Content, Current
+from tests.warehouse.histories.model import COUNTS, OF_CHILDREN, Batch, Content, Current
 from tests.warehouse.histories.strategies import History
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -37,18 +37,22 @@ def sha(content: Content) -> str:
     return hashlib.sha256(content.text.encode()).hexdigest()
 
 
+def resource_of(feed: str, of: str) -> str:
+    """The name of a resource of a history."""
+    return f"{feed}_{of}" if of else feed
+
+
 def declare(connection: Connection, feeds: Mapping[str, History]) -> None:
-    """A feed with one resource of its own name for each history."""
-    _insert(connection, "ops.feed", [(f, "", "", "", "", "", "", 1, "", 31, 31, 1, False, False) for f in feeds])
+    """A feed for each history, with one resource of its own name and perhaps one of rows that belong to its records."""
+    _insert(connection, "ops.feed", [(f, "", "", "", "", "", "", 1, 31, 31, False) for f in feeds])
     _insert(
         connection,
         "ops.resource",
         [
-            (f, f, f, h.resource.mode, h.resource.grain, None if h.resource.grain == "none" else "unit", False,
-             list(h.resource.withholdable), [], [])
-            for f, h in feeds.items()
+            (f, resource_of(f, of), h.resource.mode, h.resource.grain, f if of else None, list(h.resource.withholdable))
+            for f, h in feeds.items() for of in ("", *[OF_CHILDREN] * h.resource.has_children)
         ],
-        template="(%s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::text[])",
+        template="(%s, %s, %s, %s, %s, %s::text[])",
     )  # fmt: skip
 
 
@@ -68,7 +72,14 @@ def write(connection: Connection, feeds: Mapping[str, History]) -> dict[int, tup
         connection,
         "ops.content (content_id, feed, resource, partition, period_start, period_end, sha256)",
         [
-            (content_id, f, f, content.partition or "", *(content.period or (None, None)), sha(content))
+            (
+                content_id,
+                f,
+                resource_of(f, content.of),
+                content.partition or "",
+                *(content.period or (None, None)),
+                sha(content),
+            )
             for (f, content), content_id in contents.items()
         ],
         overriding=True,
@@ -87,7 +98,7 @@ def write(connection: Connection, feeds: Mapping[str, History]) -> dict[int, tup
         "ops.batch (batch_id, content_id, feed, resource, partition, period_start, period_end, sha256, "
         "contract_version, status, reason, file_name, parsed_at, audited_at, admitted_at, withdrawn_at)",
         [
-            (ids[f, b.number], contents[f, b.content], f, f, b.parse.partition, *(b.parse.period or (None, None)),
+            (ids[f, b.number], contents[f, b.content], f, resource_of(f, b.content.of), b.parse.partition, *(b.parse.period or (None, None)),
              sha(b.content), b.version, b.status, reason(b.status), "", hour(b.statuses[0][0]),
              None if b.audited_at is None else hour(b.audited_at), *_counted(b))
             for f, h in feeds.items() for b in h.ledger.batches
@@ -117,9 +128,9 @@ def write(connection: Connection, feeds: Mapping[str, History]) -> dict[int, tup
     )  # fmt: skip
     _insert(
         connection,
-        "ops.batch_key (batch_id, replace_key, is_withdrawn)",
+        "ops.batch_key (batch_id, unit_key, is_withdrawn)",
         [
-            (ids[f, b.number], key, key in b.parse.removes)
+            (ids[f, b.number], Json([key]), key in b.parse.removes)
             for f, h in feeds.items() for b in h.ledger.batches for key in b.parse.holds | b.parse.removes
         ],
     )  # fmt: skip
@@ -156,16 +167,30 @@ def current(
     with connection.cursor() as cursor:
         for known_at, admitted_at in moments:
             cursor.execute(
-                "select feed, column_name, partition, unit_start, unit_end, unit_key, batch_id, vintage_at, "
+                "select feed, resource, column_name, partition, unit_start, unit_end, unit_key, batch_id, vintage_at, "
                 "withheld_columns from ops.current_input(%s, %s) where feed = any(%s)",
                 (*(None if at is None else instant(at) for at in (known_at, admitted_at)), feeds),
             )
-            for feed, column, partition, first, last, key, batch_id, vintage_at, withheld in cursor.fetchall():
+            for (
+                feed,
+                resource,
+                column,
+                partition,
+                first,
+                last,
+                key,
+                batch_id,
+                vintage_at,
+                withheld,
+            ) in cursor.fetchall():
                 of_feed, number = batches[batch_id]
                 assert of_feed == feed
                 found[feed, (known_at, admitted_at)].append(
-                    Current(column, partition, first, last, key, number, tick(vintage_at), frozenset(withheld))
-                )
+                    Current(
+                        resource[len(feed) + 1 :], column, partition, first, last, "".join(key), number,
+                        tick(vintage_at), frozenset(withheld),
+                    )
+                )  # fmt: skip
     return found
 
 
@@ -195,8 +220,8 @@ LEDGER = {
         from ops.stated d where d.feed = %s order by d.delivery_id
     """,
     "batch": """
-        select c.partition, c.period_start, b.sha256, b.partition, b.period_start, b.period_end, b.contract_version, b.status,
-               b.reason, b.parsed_at, b.audited_at, b.admitted_at, b.withdrawn_at
+        select c.partition, c.period_start, b.sha256, b.partition, b.period_start, b.period_end, b.contract_version,
+               b.status, b.reason, b.parsed_at, b.audited_at, b.admitted_at, b.withdrawn_at
         from ops.batch b join ops.content c using (content_id) where b.feed = %s order by b.batch_id
     """,
     "status": """
@@ -206,16 +231,16 @@ LEDGER = {
         order by b.batch_id, s.batch_status_id
     """,
     "withheld": """
-        select c.partition, c.period_start, b.sha256, b.contract_version, w.column_name, w.check_id, w.reason, w.withheld_at,
-               w.lifted_at
+        select c.partition, c.period_start, b.sha256, b.contract_version, w.column_name, w.check_id, w.reason,
+               w.withheld_at, w.lifted_at
         from ops.withheld_column w join ops.batch b using (batch_id)
         join ops.content c using (content_id) where b.feed = %s
         order by b.batch_id, w.column_name, w.withheld_at
     """,
     "key": """
-        select c.partition, c.period_start, b.sha256, b.contract_version, k.replace_key, k.is_withdrawn
+        select c.resource <> c.feed, c.partition, c.period_start, b.sha256, b.contract_version, k.unit_key, k.is_withdrawn
         from ops.batch_key k join ops.batch b using (batch_id)
-        join ops.content c using (content_id) where b.feed = %s order by b.batch_id, k.replace_key
+        join ops.content c using (content_id) where b.feed = %s order by b.batch_id, k.unit_key
     """,
 }
 """What of a feed the selection may rest on."""

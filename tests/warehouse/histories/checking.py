@@ -130,6 +130,9 @@ def features(history: History) -> set[str]:
     parses = [(a.parse, b.parse) for a, b in combinations(batches, 2) if a.content != b.content]
     later = [b for a, b in combinations(batches, 2) if a.content == b.content and a.version < b.version]
     ranges = [(a.period, b.period) for a, b in parses if a.partition == b.partition and a.period and b.period]
+    children = [batch for batch in batches if batch.content.of]
+    batch_of = {batch.number: batch for batch in batches}
+    children_of_now = [row for row in ledger.current() if row.of]
     shown = {
         "histories": True,
         f"mode {resource.mode}": True,
@@ -160,8 +163,23 @@ def features(history: History) -> set[str]:
         "lifted by a person": any(isinstance(event, Lift) and not event.check for event in events),
         "withheld again": any(len({c for c, _, _ in b.withheld}) < len(b.withheld) for b in batches),
         "rows and a column from two batches": any(
-            row.column and other.column == "" and row.batch != other.batch and row[1:5] == other[1:5]
+            row.column
+            and other.column == ""
+            and row.batch != other.batch
+            and (row.of, *row[2:6]) == (other.of, *other[2:6])
             for row, other in permutations(ledger.current(), 2)
+        ),
+        "children": bool(children),
+        "children come with their record": any(children_of_now),
+        "children that are gone with the next delivery": any(
+            row.key not in batch_of[row.batch].parse.holds for row in children_of_now
+        ),
+        "children withdrawn with their record": any(
+            key in batch.parse.holds and key in other.parse.removes and key not in {row.key for row in children_of_now}
+            for batch in children
+            for other in batches
+            if not other.content.of
+            for key in "klm"
         ),
     }
     return {name for name, is_so in shown.items() if is_so}

@@ -26,6 +26,12 @@ class Resource:
     mode: str
     grain: str
     withholdable: tuple[str, ...] = ()
+    has_children: bool = False
+    """Of an upsert: a second resource, of the same mode, has rows that belong to the records of this one."""
+
+
+OF_CHILDREN = "children"
+"""The second resource; the first is ''."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Content:
     text: str
     partition: str | None = None
     period: Period | None = None
+    of: str = ""
+    """The resource."""
 
     @property
     def stated(self) -> tuple[str | None, Period | None]:
@@ -42,7 +50,13 @@ class Content:
         return self.partition, self.period
 
     def __str__(self) -> str:
-        return " ".join([self.text, *([] if self.partition is None else [repr(self.partition), days(self.period)])])
+        return " ".join(
+            [
+                *([self.of] if self.of else []),
+                self.text,
+                *([] if self.partition is None else [repr(self.partition), days(self.period)]),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,7 @@ class Current(NamedTuple):
     `column` is '' for the rows, whose `withheld` columns are not to be read, else the column that measures need.
     """
 
+    of: str
     column: str
     partition: str
     first_day: date | None
@@ -136,7 +151,7 @@ class Counting(NamedTuple):
 
 @dataclass
 class Ledger:
-    """What was received of one resource."""
+    """What was received of one resource, and of the rows that belong to its records."""
 
     resource: Resource
     deliveries: list[Delivery] = field(default_factory=list)
@@ -154,7 +169,7 @@ class Ledger:
         """Whether nothing that counts was stated after this content, of the same partition and period."""
         counts = {b.content for b in self.batches if b.status == COUNTS} | {content}
         places = [(d.place, d.content) for d in self.deliveries if d.content in counts]
-        same = [(place, c) for place, c in places if c.stated == content.stated]
+        same = [(place, c) for place, c in places if (c.of, c.stated) == (content.of, content.stated)]
         return bool(same) and max(same, key=lambda found: found[0])[1] == content
 
     def parsed(self, content: Content, version: int) -> Batch | None:
@@ -172,7 +187,10 @@ class Ledger:
         before = [
             (d.place, standing[d.content])
             for d in self.deliveries
-            if d.place < own and d.content in standing and d.content.text != batch.content.text
+            if d.place < own
+            and d.content in standing
+            and d.content.of == batch.content.of
+            and d.content.text != batch.content.text
         ]
         comparable = [
             (place, other)
@@ -195,17 +213,23 @@ class Ledger:
         # 1. A content stands for its admitted batch with the newest contract version;
         #    deliveries of contents that have none do not count.
         standing = self._standing(admitted)
-        counting = [Counting(d, standing[d.content]) for d in stated if d.content in standing]
-        counting.sort(key=lambda one: one.delivery.place, reverse=True)
+        counts = [Counting(d, standing[d.content]) for d in stated if d.content in standing]
+        counts.sort(key=lambda one: one.delivery.place, reverse=True)
+        for of in ("", OF_CHILDREN):
+            yield from self._current_of(of, [one for one in counts if one.delivery.content.of == of], counts, admitted)
+
+    def _current_of(
+        self, of: str, counting: list[Counting], everything: list[Counting], admitted: float
+    ) -> Iterator[Current]:
         for column in ("", *self.resource.withholdable):
             # measures that need a column come from the newest delivery where it is sound
             sound = [one for one in counting if column not in one.batch.withheld_at(admitted)]
             # 2. Then by the delivery mode, per partition
             for partition in sorted({one.batch.parse.partition for one in sound}):
                 newest_first = [one for one in sound if one.batch.parse.partition == partition]
-                for first_day, last_day, key, (delivery, batch) in self._by_mode(newest_first):
+                for first_day, last_day, key, (delivery, batch) in self._by_mode(of, newest_first, everything):
                     yield Current(
-                        column, partition, first_day, last_day, key, batch.number, delivery.vintage_at,
+                        of, column, partition, first_day, last_day, key, batch.number, delivery.vintage_at,
                         frozenset() if column else batch.withheld_at(admitted),
                     )  # fmt: skip
 
@@ -213,7 +237,9 @@ class Ledger:
         in_order = sorted(self.batches, key=lambda batch: batch.version)
         return {batch.content: batch for batch in in_order if batch.status_at(admitted) == COUNTS}
 
-    def _by_mode(self, newest_first: list[Counting]) -> Iterator[tuple[date | None, date | None, str, Counting]]:
+    def _by_mode(
+        self, of: str, newest_first: list[Counting], everything: list[Counting]
+    ) -> Iterator[tuple[date | None, date | None, str, Counting]]:
         """First and last day, replace key and what is current there."""
         mode, grain = self.resource.mode, self.resource.grain
         if mode in ("snapshot", "period") and grain != "none":
@@ -232,6 +258,16 @@ class Ledger:
             for content in {one.delivery.content for one in newest_first}:
                 one = next(one for one in newest_first if one.delivery.content == content)
                 yield *whole(one), "", one
+        elif of == OF_CHILDREN:
+            # child tables whole, per parent key: of each record from the newest delivery that holds it, be it by rows
+            # that belong to it or because it came with the record; with a withdrawn record they are gone
+            parents = [one for one in everything if one.delivery.content.of == ""]
+            for key in sorted({key for one in newest_first for key in said_of(one, parents)}):
+                one = next(one for one in newest_first if key in said_of(one, parents))
+                same = [p for p in parents if p.batch.parse.partition == one.batch.parse.partition]
+                newest = next((p for p in same if key in all_keys(p)), None)
+                if newest is None or key not in newest.batch.parse.removes:
+                    yield *whole(one), key, one
         elif mode == "upsert":
             # for each replace key, the rows of the newest delivery that holds it; a withdrawn marker removes it
             for key in sorted({key for one in newest_first for key in all_keys(one)}):
@@ -248,6 +284,17 @@ def whole(one: Counting) -> tuple[date | None, date | None]:
 def all_keys(one: Counting) -> frozenset[str]:
     """The replace keys that a batch says anything of."""
     return one.batch.parse.holds | one.batch.parse.removes
+
+
+def said_of(child: Counting, parents: list[Counting]) -> frozenset[str]:
+    """The records of which a batch of rows that belong to them says everything, if only that there are none."""
+    came_together = [
+        all_keys(parent)
+        for parent in parents
+        if parent.batch.parse.partition == child.batch.parse.partition
+        and parent.delivery.vintage_at == child.delivery.vintage_at
+    ]
+    return child.batch.parse.holds.union(*came_together)
 
 
 def share_days(one: Period | None, other: Period | None) -> bool:
@@ -285,7 +332,7 @@ def following(first_day: date, grain: str) -> date:
 def described(rows: Iterable[Current]) -> list[str]:
     """Rows in words, for a message."""
     return [
-        f"{row.column or 'rows'}: partition {row.partition!r}, {row.first_day}..{row.last_day}"
+        f"{row.of} {row.column or 'rows'}: partition {row.partition!r}, {row.first_day}..{row.last_day}"
         f"{f', key {row.key}' if row.key else ''} <- batch {row.batch}, vintage {row.vintage_at}"
         f"{f', withheld {sorted(row.withheld)}' if row.withheld else ''}"
         for row in sorted(rows, key=str)

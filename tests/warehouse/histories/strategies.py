@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from itertools import product
@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.warehouse.histories.model import COUNTS, Batch, Content, Ledger, Parse, Period, Resource, following
+from tests.warehouse.histories.model import (
+    COUNTS,
+    OF_CHILDREN,
+    Batch,
+    Content,
+    Ledger,
+    Parse,
+    Period,
+    Resource,
+    following,
+)
 
 T = TypeVar("T")
 
@@ -185,6 +195,7 @@ class History:
         """The history in lines, for a message."""
         says = self.resource
         columns = f", may withhold {', '.join(says.withholdable)}" if says.withholdable else ""
+        columns += ", with children" * says.has_children
         return "\n".join([f"{says.mode}, grain {says.grain}{columns}", *(f"  {told(event)}" for event in self.events)])
 
 
@@ -254,7 +265,12 @@ def histories(draw: st.DrawFn) -> History:
         kind = choices.pick(["receive"] * 4 + ["replay"] * bool(known) + sorted(later))
         if kind == "receive":
             content = _content(choices, history.resource, is_stated)
-            _receive(choices, history, at, content)
+            last = history.ledger.deliveries[-1:] if history.resource.has_children else []
+            if last and choices.pick([True, False]):  # the other resource, dated as the last one was
+                content = replace(content, of="" if last[0].content.of else OF_CHILDREN)
+                history.apply(Receive(at, content, last[0].vintage_at, choices.pick([None, 1, 2])))
+            else:
+                _receive(choices, history, at, content)
             if content not in known:
                 _parse(choices, history, at + 1, content, 1)
         elif kind == "replay":
@@ -268,9 +284,10 @@ def histories(draw: st.DrawFn) -> History:
 
 def _resource(choices: Choices) -> Resource:
     """A mode with a grain that a contract may declare with it."""
-    mode = choices.pick(["snapshot", "period", "append", "upsert"])
+    mode = choices.pick(["snapshot", "period", "append", "upsert", "upsert"])
     grains = ["month", "day", "quarter", "year"] + ([] if mode == "period" else ["none"])
-    return Resource(mode, choices.pick(grains), COLUMNS[: choices.pick(range(3))])
+    has_children = mode == "upsert" and choices.pick([False, True, True, True])
+    return Resource(mode, choices.pick(grains), COLUMNS[: choices.pick(range(3))], has_children)
 
 
 def _period(choices: Choices, resource: Resource) -> Period | None:
@@ -282,11 +299,12 @@ def _period(choices: Choices, resource: Resource) -> Period | None:
 def _content(choices: Choices, resource: Resource, is_stated: bool) -> Content:
     """One of few contents, so that they come again; from one first day on the same bytes cover the same days."""
     text = choices.pick("ABC")
+    of = choices.pick(["", OF_CHILDREN]) if resource.has_children else ""
     if not is_stated:
-        return Content(text)
+        return Content(text, of=of)
     first = choices.pick(range(4))
     count = choices.pick(range(1, 5 - first))
-    return Content(f"{text}{count}", choices.pick(["south", "north"]), units_from(resource.grain, first, count))
+    return Content(f"{text}{count}", choices.pick(["south", "north"]), units_from(resource.grain, first, count), of)
 
 
 def _receive(choices: Choices, history: History, at: int, content: Content) -> None:
@@ -299,7 +317,8 @@ def _receive(choices: Choices, history: History, at: int, content: Content) -> N
 def _parse(choices: Choices, history: History, at: int, content: Content, version: int) -> None:
     """A new batch and, mostly, its audit and admission."""
     resource = history.resource
-    says = {key: choices.pick(["holds", "removes", ""]) for key in ("klm" if resource.mode == "upsert" else "")}
+    may_say = ["holds", ""] if content.of else ["holds", "removes", ""]
+    says = {key: choices.pick(may_say) for key in ("klm" if resource.mode == "upsert" else "")}
     partition, period = content.stated
     if partition is None:
         partition, period = choices.pick(["", "north"]), _period(choices, resource)

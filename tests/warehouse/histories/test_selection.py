@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ KINDS = {
     "one vintage, one line", "ranges that overlap", "a shorter range inside another", "two partitions", "a replay",
     "a replay counts", "a replay that reads another period", "a key is removed", "taken back", "held again", "counts again",
     "released", "withheld", "lifted by its check", "lifted by a person", "withheld again",
-    "rows and a column from two batches",
+    "rows and a column from two batches", "children", "children come with their record",
+    "children that are gone with the next delivery", "children withdrawn with their record",
 }  # fmt: skip
 
 
@@ -50,6 +52,8 @@ def test_what_is_current_follows_the_rule_in_three_thousand_histories(warehouse:
         ("w.lifted_at > coalesce($2", "w.lifted_at >= coalesce($2"),
         ("b.contract_version desc", "b.contract_version asc"),
         ("where c.choice = 1 and not c.is_withdrawn", "where c.choice = 1"),
+        ("p.vintage_at = s.vintage_at", "p.vintage_at <= s.vintage_at"),
+        ("p.choice = 1 and p.is_withdrawn", "p.choice = 2 and p.is_withdrawn"),
         ("w.feed, w.resource, w.partition, w.column_name", "w.feed, w.resource, w.column_name"),
     ],
 )
@@ -83,6 +87,15 @@ def test_the_product_leaves_the_very_rows_and_reads_what_the_rule_says(warehouse
             found = bulk.current(connection, random_moments(number), batches, written.instant, written.tick)
             for (_, moment), rows in found.items():
                 assert difference(history, moment, rows) == ""
+                if written.contract is None:
+                    continue
+                assert written.rows(connection, moment) == Counter(
+                    {
+                        (row.of, written.batches[row.batch], row.key): product.PARTS if row.of else 1
+                        for row in history.ledger.current(*moment)
+                        if not row.column and row.key in history.batch(row.batch).parse.holds
+                    }
+                )
 
 
 def test_a_batch_is_compared_with_the_newest_sound_vintage_stated_before_it(warehouse: Server) -> None:

@@ -1,5 +1,5 @@
 -- One row is a feed, resource, partition and period with its quality score: a batch that is current, or a period
--- that was due and did not come. Kept out of the mart hash.
+-- before the newest of its resource that the partition did not deliver. Kept out of the mart hash.
 select
     quality.feed,
     feed.title as feed_title,
@@ -12,7 +12,6 @@ select
     quality.timeliness as timeliness_score,
     quality.completeness as completeness_score,
     quality.validity as validity_score,
-    quality.consistency as consistency_score,
     quality.stability as stability_score,
     quality.volume as volume_score,
     array_to_string(quality.not_applied, ', ') as not_applied,

@@ -10,6 +10,7 @@ import posixpath
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
+from functools import cache
 from xml.parsers import expat
 
 from vru.landing.workbook.checked import WorkbookError, WorkbookLimits, damaged
@@ -39,6 +40,8 @@ class Found:
 
     def fill(self, row: int, column: int) -> None:
         """Note a filled cell. Raises WorkbookError where the sheet grows beyond its limit."""
+        if row <= self.rows and column <= self.columns:
+            return
         self.rows, self.columns = max(self.rows, row), max(self.columns, column)
         if self.rows * self.columns > self.limits.cells:
             raise WorkbookError(
@@ -66,6 +69,14 @@ def look_at_ods(archive: zipfile.ZipFile, limits: WorkbookLimits) -> dict[str, F
     sheets = _Ods(limits)
     _parse(archive, "content.xml", sheets)
     return sheets.found
+
+
+class _LocalNames(dict[str, str]):
+    """Names of elements without their namespaces, each worked out once."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = name.rpartition(" ")[2]
+        return self[name]
 
 
 class _Elements:
@@ -176,21 +187,14 @@ class _Ods(_Elements):
 def _parse(archive: zipfile.ZipFile, path: str, elements: _Elements) -> None:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    names: dict[str, str] = {}
-
-    def local(name: str) -> str:
-        if name not in names:
-            names[name] = name.rpartition(" ")[2]
-        return names[name]
-
-    def start(name: str, attributes: Attributes) -> None:
-        elements.start(local(name), attributes)
+    names = _LocalNames()
+    begin, finish = elements.start, elements.end
 
     def refuse(*_: object) -> None:
         raise WorkbookError("unsafe_xml", "a part of it declares a document type; ask the partner what it is")
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda name: elements.end(local(name))
+    parser.StartElementHandler = lambda name, attributes: begin(names[name], attributes)
+    parser.EndElementHandler = lambda name: finish(names[name])
     parser.CharacterDataHandler = elements.text
     parser.StartDoctypeDeclHandler = refuse
     try:
@@ -236,10 +240,15 @@ def _place(reference: str) -> tuple[int, int]:
     found = _PLACE.fullmatch(reference)
     if found is None:
         raise ValueError("not a reference")
+    return int(found.group(2)), _column(found.group(1).upper())
+
+
+@cache
+def _column(letters: str) -> int:
     column = 0
-    for letter in found.group(1).upper():
+    for letter in letters:
         column = column * 26 + ord(letter) - ord("A") + 1
-    return int(found.group(2)), column
+    return column
 
 
 def _times(attributes: Attributes, name: str) -> int:

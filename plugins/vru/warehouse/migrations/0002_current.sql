@@ -13,13 +13,15 @@ $$;
 
 -- Current input at (K, W): K is what partners had stated, W what we had let in; null is now.
 --
--- One row is a unit (of a feed, resource and partition; for upsert a replace key) and the batch that is current
--- for it. `column_name` is '' for the rows as a whole; for a column that a check may withhold there is a row of
+-- One row is a unit (of a feed, resource and partition; for upsert a replace key, elsewhere `[]`) and the batch that is
+-- current for it. Rows that belong to a record of another resource have that record's key: all of one record come from
+-- one batch, the newest that has any of them or came with the record (was stated at the same instant), and none
+-- count once it is withdrawn. `column_name` is '' for the rows as a whole; for a column that a check may withhold there is a row of
 -- its own, whose batch is the newest in which that column is sound. `withheld_columns` lists what must not be
 -- read from the batch of the '' row.
 create function ops.current_input(known_at timestamptz default null, admitted_at timestamptz default null)
 returns table (
-    feed text, resource text, partition text, unit_start date, unit_end date, unit_key text,
+    feed text, resource text, partition text, unit_start date, unit_end date, unit_key jsonb,
     column_name text, batch_id bigint, vintage_at timestamptz, withheld_columns text[]
 )
 language sql stable as $$
@@ -61,7 +63,7 @@ language sql stable as $$
     unit as (
         -- one row is a delivery and one unit that it states
         select
-            s.*, r.delivery_mode, r.grain, r.withholdable_columns, u.unit_start, u.unit_end, k.unit_key, k.is_withdrawn
+            s.*, r.delivery_mode, r.grain, r.parent_resource, r.withholdable_columns, u.unit_start, u.unit_end, k.unit_key, k.is_withdrawn
         from stated s
         join ops.resource r on r.feed = s.feed and r.resource = s.resource
         cross join lateral (
@@ -77,10 +79,15 @@ language sql stable as $$
             where r.delivery_mode in ('snapshot', 'period') and r.grain <> 'none'
         ) u
         cross join lateral (
-            select '' as unit_key, false as is_withdrawn where r.delivery_mode <> 'upsert'
-            union all
-            select bk.replace_key, bk.is_withdrawn from ops.batch_key bk
+            select '[]'::jsonb as unit_key, false as is_withdrawn where r.delivery_mode <> 'upsert'
+            union
+            select bk.unit_key, bk.is_withdrawn from ops.batch_key bk
             where r.delivery_mode = 'upsert' and bk.batch_id = s.batch_id
+            union
+            select bk.unit_key, false
+            from stated p join ops.batch_key bk on bk.batch_id = p.batch_id
+            where r.parent_resource is not null and p.feed = s.feed and p.resource = r.parent_resource
+              and p.partition = s.partition and p.vintage_at = s.vintage_at
         ) k
     ),
     wanted as (
@@ -98,11 +105,9 @@ language sql stable as $$
             row_number() over (
                 partition by
                     w.feed, w.resource, w.partition, w.column_name,
-                    case w.delivery_mode
-                        when 'append' then w.batch_id::text
-                        when 'upsert' then w.unit_key
-                        else case when w.grain <> 'none' then w.unit_start::text end
-                    end
+                    case when w.delivery_mode = 'append' then w.batch_id end,
+                    case when w.delivery_mode in ('snapshot', 'period') and w.grain <> 'none' then w.unit_start end,
+                    w.unit_key
                 order by w.precedence
             ) as choice
         from wanted w
@@ -114,6 +119,11 @@ language sql stable as $$
         ) else '{}' end
     from chosen c
     where c.choice = 1 and not c.is_withdrawn
+      and not exists (
+          select 1 from chosen p
+          where p.feed = c.feed and p.resource = c.parent_resource and p.partition = c.partition
+            and p.unit_key = c.unit_key and p.column_name = '' and p.choice = 1 and p.is_withdrawn
+      )
 $$;
 comment on function ops.current_input is
     'What is current at (K, W): unit, batch, and columns withheld. Every model reads raw through it.';

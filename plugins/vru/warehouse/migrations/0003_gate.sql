@@ -71,6 +71,6 @@ language sql stable parallel safe as $$
      and c.period_start < o.period_start
     join ops.delivery d on d.content_id = c.content_id
     where o.batch_id = batch and ops.is_sound(c) and not ops.is_displaced(c) and d.vintage_at <= o.vintage_at
-    order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc
+    order by c.period_start desc, d.vintage_at desc, coalesce(d.manifest_line, -1) desc, d.received_at desc, d.delivery_id desc
     limit most
 $$;

@@ -161,6 +161,10 @@ class Server:
         """``connect_args`` of the superuser; for setting up and tests, never for daily work. Raises WarehouseError."""
         return self.connect_args(programs.SUPERUSER, database)
 
+    def shared_secret(self, name: str) -> bytes | None:  # noqa: ARG002
+        """None: this server belongs to one state folder, which can keep its secrets itself."""
+        return None
+
     def role_password(self, role: str) -> str:
         """The stored password of ``role``. Raises WarehouseError if there is none."""
         return password_of(self.home, role)

@@ -106,6 +106,12 @@ class ExternalServer:
         with locked(self.home / "state" / "warehouse.lock"):
             return make_passwords(self.home, roles.NAMES)[role]
 
+    def shared_secret(self, name: str) -> bytes | None:
+        """32 bytes that every machine with this URL has; None where the URL holds no password to make them of."""
+        if self._url.password is None:
+            return None
+        return bytes.fromhex(derived_password(str(self._url.password), name))
+
     def database_name(self, database: str) -> str:
         """The server's own name of ``vru`` (the URL's database) or ``airflow``."""
         return self._url.database or database if database == roles.WAREHOUSE else database

@@ -1,4 +1,4 @@
-"""What does not count, and why: columns withheld, files held, rejected or withdrawn, rows quarantined."""
+"""What does not count, and why: columns withheld, files held or rejected, downloads refused, rows quarantined."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
 from psycopg2.extensions import connection as Connection
 
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
-from vru.reporting.feeds import Feed, Row, amount
+from vru.reporting.reports.quality.feeds import Feed, Row, amount, reason_of
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,17 @@ where w.batch_id = any(%(batches)s)
 group by w.batch_id, w.column_name
 """
 
+#: One row is an address that at the last asking did not give what was due.
+_UNANSWERED = """
+select u.feed, u.outcome, u.reason, u.source_url from ops.unanswered(%(known_at)s, %(admitted_at)s, %(today)s) u
+order by u.feed, u.source_url
+"""
+
 
 def read_troubles(
     connection: Connection, contents: Sequence[Row], feeds: Sequence[Feed], at: Mapping[str, Any]
 ) -> list[Trouble]:
-    """Every trouble of these contents at (K, W), the `known_at` and `admitted_at` of `at`, in order of weight."""
+    """Every trouble of these contents and of the last askings, at the K, W and today of `at`, in order of weight."""
     policy = load_policy()
     by_feed = {feed.feed: feed for feed in feeds}
     by_batch = {c["batch_id"]: c for c in contents}
@@ -67,7 +74,7 @@ def read_troubles(
                 file_name=_file_name(c, feed),
                 period=_period(c),
                 what="whole file",
-                reason=c["reason"] or "no reason recorded",
+                reason=reason_of(c["reason"], feed.personal_data),
                 amount=""
                 if c["state"] == "rejected"
                 else f"{amount(c['rows_parsed'], feed.personal_data, policy)} rows",
@@ -105,10 +112,29 @@ def read_troubles(
                 amount=f"{amount(q['row_count'], feed.personal_data, policy)} rows",
             )
         )
-    order = ("withheld", "held", "rejected", "withdrawn", "quarantined")
+    for u in rows(connection, _UNANSWERED, at):
+        feed = by_feed[u["feed"]]
+        found.append(
+            Trouble(
+                kind=u["outcome"],
+                feed=feed.feed,
+                feed_title=feed.title,
+                file_name="" if feed.personal_data else _last_part(u["source_url"]),
+                period=None,
+                what="download",
+                reason=reason_of(u["reason"], feed.personal_data),
+                amount="",
+            )
+        )
+    order = ("withheld", "held", "rejected", "refused", "failed", "withdrawn", "quarantined")
     return sorted(
         found, key=lambda t: (order.index(t.kind), t.feed_title, t.period or (), t.file_name, t.what, t.reason)
     )
+
+
+def _last_part(source_url: str) -> str:
+    """What an address ends in, without what was asked of it."""
+    return urlsplit(source_url).path.rstrip("/").rpartition("/")[2] or source_url
 
 
 def _file_name(content: Row, feed: Feed) -> str:

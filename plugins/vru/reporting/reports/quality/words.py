@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-from vru.reporting.data import Content
-from vru.reporting.feeds import Feed
-from vru.reporting.troubles import Trouble
+from vru.reporting.layout import month
+from vru.reporting.model import Asked, Statement
+from vru.reporting.reports.quality.content import SAID, Content
+from vru.reporting.reports.quality.feeds import Feed
+from vru.reporting.reports.quality.troubles import Trouble
 from vru.statistics import poisson
+from vru.warehouse.feed_status import day
 
 KINDS = {
-    "withheld": "Column withheld",
-    "held": "File held",
-    "rejected": "File rejected",
-    "withdrawn": "File withdrawn",
-    "quarantined": "Rows quarantined",
+    "withheld": ("Column withheld", "Withheld", "column withheld", "columns withheld"),
+    "held": ("File held", "Held", "file held", "files held"),
+    "rejected": ("File rejected", "Rejected", "file rejected", "files rejected"),
+    "refused": ("Download refused", "Refused", "download refused", "downloads refused"),
+    "failed": ("Source not reached", "Not reached", "source not reached", "sources not reached"),
+    "withdrawn": ("File withdrawn", "Withdrawn", "file withdrawn", "files withdrawn"),
+    "quarantined": ("Rows quarantined", "Quarantined", "", ""),
 }
+"""Heading, verb, and how one and many are counted, of each kind of trouble."""
 POOR_SCORE = 90.0
+OVERDUE_QUESTION = "Who has not delivered?"
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One headline: a short answer and the evidence for it."""
-
-    question: str
-    answer: str
-    evidence: str
+def statements(content: Content, asked: Asked) -> list[Statement]:
+    """The head of the report. Who owes something comes first, where anybody does."""
+    return [*overdue(content, asked), what_changed(content), how_sure(content), whose_data(content)]
 
 
-def day(value: date | None) -> str:
-    """1 March 2022."""
-    return "not stated" if value is None else f"{value.day} {value:%B %Y}"
-
-
-def month(value: date | None) -> str:
-    """March 2022."""
-    return "not known" if value is None else f"{value:%B %Y}"
-
-
-def span(period: tuple[date, date] | None) -> str:
-    """A period as months: 'March 2022', or 'January 2003 to December 2020'."""
-    if period is None:
-        return "–"
-    first, last = month(period[0]), month(period[1])
-    return first if first == last else f"{first} to {last}"
+def overdue(content: Content, asked: Asked) -> list[Statement]:
+    """Who is silent, late or never came, and whether the figures lag behind what was let in; nothing if neither."""
+    owing = sorted((f.status for f in content.feeds if f.status.is_overdue), key=lambda s: (s.severity, s.title))
+    told = []
+    for standing, one, many in (
+        ("silent", "is silent", "are silent"),
+        ("late", "is late", "are late"),
+        ("nothing yet", "has sent nothing yet", "have sent nothing yet"),
+    ):
+        count = sum(status.standing == standing for status in owing)
+        if count:
+            told.append(f"{count} {one if count == 1 else many}")
+    answer = f"Of {len(content.feeds)} feeds {_and(told)}." if told else ""
+    old = "Newer data was let in than the figures below hold: a build is due." if asked.are_marts_old else ""
+    if not answer and not old:
+        return []
+    lines = [f"{s.title}: {s.words}{f', data up to {month(s.data_up_to)}' if s.data_up_to else ''}." for s in owing]
+    return [Statement(OVERDUE_QUESTION, answer or old, old if answer else "", tuple(lines))]
 
 
 def what_changed(content: Content) -> Statement:
@@ -54,16 +57,10 @@ def what_changed(content: Content) -> Statement:
     question = "What changed?"
     verdict = content.verdict
     if verdict is None or verdict["newest_month"] is None:
-        return Statement(question, "Nothing can be said yet.", "No month of homicide figures has been let in.")
+        return Statement(question, "Nothing can be said yet.", SAID["nothing_yet"])
     newest = verdict["newest_month"]
     word = verdict["verdict"]
-    answer = {
-        "higher": "Homicide in London is above its earlier level by more than chance explains.",
-        "lower": "Homicide in London is below its earlier level by more than chance explains.",
-        "to watch": "One to watch: London homicide met a control-chart rule, but not by more than chance explains.",
-        "no change": "No change in London homicide beyond what chance explains.",
-        "too few to chart": "Too few homicides or months to judge a change.",
-    }[word]
+    answer = SAID["answers"][word]
     evidence = ""
     if verdict["p_value"] is not None and word in ("higher", "lower"):
         count, low, high = verdict["window_count"], verdict["window_low"], verdict["window_high"]
@@ -116,25 +113,29 @@ def whose_data(content: Content) -> Statement:
     """Which partner's data is poor: lowest score first, then what was refused."""
     question = "Whose data needs work?"
     refused = [t for t in content.troubles if t.kind != "quarantined"]
-    scored = sorted((f for f in content.feeds if f.score is not None), key=lambda f: (f.score, f.title))
-    poor = [f for f in scored if f.score is not None and f.score < POOR_SCORE]
+    statuses = [f.status for f in content.feeds]
+    scored = sorted(((s.score, s.title, s) for s in statuses if s.score is not None), key=lambda each: each[:2])
+    never = [s.title for s in statuses if s.standing == "nothing yet"]
     if not scored and not refused:
         return Statement(question, "No feed has been scored yet.", "")
-    if poor:
-        answer = f"{poor[0].title} scores lowest: {poor[0].score:.0f} of 100."
-    elif refused:
-        answer = f"{refused[0].feed_title}: {KINDS[refused[0].kind].lower()}."
-    else:
-        answer = f"No feed scores below {POOR_SCORE:.0f} of 100."
     parts = []
-    if poor and (weakest := poor[0].weakest):
-        parts.append(f"Its weakest part is {weakest[0]} ({weakest[1]:.0f}).")
+    if scored and scored[0][0] < POOR_SCORE:
+        score, title, lowest = scored[0]
+        answer = f"{title} scores lowest: {score:.0f} of 100."
+        if lowest.lowest_part:
+            parts.append(f"Its lowest part is {lowest.lowest_part} ({getattr(lowest, lowest.lowest_part):.0f}).")
+    elif refused:
+        answer = f"{refused[0].feed_title}: {KINDS[refused[0].kind][0].lower()}."
+    else:
+        answer = f"No feed that has come scores below {POOR_SCORE:.0f} of 100."
     if refused:
         first = refused[0]
         what = f"{first.what} of {first.feed_title}" if first.kind == "withheld" else first.feed_title
-        parts.append(f"{KINDS[first.kind].split()[1].capitalize()}: {what}.")
+        parts.append(f"{KINDS[first.kind][1]}: {what}.")
     if len(refused) > 1:
         parts.append(_refused(refused))
+    if never:
+        parts.append(f"Nothing has come yet: {', '.join(never)}.")
     return Statement(question, answer, " ".join(parts))
 
 
@@ -147,7 +148,7 @@ def trend_heading(verdict: Mapping[str, Any] | None) -> str:
         "no change": "no change beyond chance",
         "too few to chart": "too few to judge",
     }
-    return f"London homicide by month: {words[verdict['verdict']] if verdict else 'nothing known yet'}"
+    return f"{SAID['trend_heading']}: {words[verdict['verdict']] if verdict else 'nothing known yet'}"
 
 
 def trend_description(content: Content) -> str:
@@ -156,10 +157,7 @@ def trend_description(content: Content) -> str:
     if not known:
         return "No month can be shown."
     newest = known[-1]
-    words = (
-        f"Homicide victims in London by the month of recording, up to {month(newest['period_start'])}, "
-        f"when there were {newest['value_count']}."
-    )
+    words = f"{SAID['trend_shows']}, up to {month(newest['period_start'])}, when there were {newest['value_count']}."
     if newest["centre_line"] is not None:
         words += (
             f" The average of the present phase is {newest['centre_line']:.1f} a month; by chance alone nearly every "
@@ -184,37 +182,36 @@ def map_description(boroughs: Sequence[Mapping[str, Any]]) -> str:
         max(rated, key=lambda b: (b["rate_per_100k"], b["area_name"])),
     )
     return (
-        f"Homicide victims per 100,000 residents a year by borough. Lowest {lowest['rate_per_100k']:.1f} "
+        f"{SAID['map_shows']} Lowest {lowest['rate_per_100k']:.1f} "
         f"({lowest['area_name']}), highest {highest['rate_per_100k']:.1f} ({highest['area_name']}). "
         "The table beside it gives every borough with its interval."
     )
 
 
-def freshness(feed: Feed, today: date) -> str:
-    """How old the newest statement of a feed is, against how often one is due."""
-    if feed.newest_vintage is None:
-        return "date not stated by the publisher" if feed.files["admitted"] else "nothing yet"
-    age = (today - feed.newest_vintage).days
-    return f"{age:,} days old; one is due every {feed.cadence_days} days"
+def due(feed: Feed) -> str:
+    """When the next delivery of a feed is or was due, as on the day of the report."""
+    status = feed.status
+    if status.is_overdue:
+        return status.words
+    return f"next due on {day(status.due_on)}" if status.due_on else "nothing let in yet"
 
 
 def troubles_of(troubles: Sequence[Trouble]) -> list[tuple[str, list[Trouble]]]:
     """Troubles by kind, in their order."""
-    return [(KINDS[kind], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])]
+    return [(KINDS[kind][0], found) for kind in KINDS if (found := [t for t in troubles if t.kind == kind])]
 
 
 def _refused(refused: Sequence[Trouble]) -> str:
     counts = []
-    for kind, one, many in (
-        ("withheld", "column withheld", "columns withheld"),
-        ("held", "file held", "files held"),
-        ("rejected", "file rejected", "files rejected"),
-        ("withdrawn", "file withdrawn", "files withdrawn"),
-    ):
+    for kind, (_, _, one, many) in KINDS.items():
         count = sum(t.kind == kind for t in refused)
         if count:
             counts.append(f"{count} {one if count == 1 else many}")
     return f"In all: {', '.join(counts)}."
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _last_twelve(months: Sequence[Mapping[str, Any]]) -> int | None:

@@ -1,27 +1,30 @@
-"""Reads what a report says: published tables, the marts' quality scores, and the ledger at (K, W).
+"""Reads what a report says: published tables, how the feeds stand, and the ledger at (K, W).
 
-Nothing here is a wall-clock time, a number of our own database (batch, delivery, build), or a cell value of a
-partner, so the same input always gives the same page. Counts of files and rows of open feeds are exact; those of
-feeds with personal data go through disclosure control.
+Every number is as on the day of the report. Nothing here is a wall-clock time, a number of our own database (batch,
+delivery, build), or a cell value of a partner, so the same input always gives the same page. Counts of files and rows
+of open feeds are exact; those of feeds with personal data go through disclosure control.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from pathlib import Path
+from typing import Any
 
+import yaml
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from vru.disclosure.publish import table_name
 from vru.disclosure.readers import rows
-from vru.reporting.feeds import Feed, Row, read_feeds
-from vru.reporting.troubles import Trouble, read_troubles
+from vru.reporting.model import Asked, ReportError
+from vru.reporting.reports.quality.feeds import Feed, Row, read_feeds
+from vru.reporting.reports.quality.troubles import Trouble, read_troubles
 
-
-class ReportError(Exception):
-    """A report that cannot be written. The message says what is missing and how to get it."""
+SAID: dict[str, Any] = yaml.safe_load((Path(__file__).with_name("templates") / "words.yml").read_text(encoding="utf-8"))
+"""Which published tables the report shows, and the sentences that name what they count."""
 
 
 @dataclass(frozen=True)
@@ -37,51 +40,43 @@ class Content:
     verdict: Row | None
     boundaries: Sequence[Row]
     provenance: Sequence[Row]
-    build_id: int | None = None
     missing: Sequence[str] = field(default_factory=list)
 
 
-def read_content(
-    connection: Connection,
-    *,
-    schema: str,
-    month: date,
-    known_at: datetime | None = None,
-    admitted_at: datetime | None = None,
-) -> Content:
-    """Read everything for a report on ``month`` from the build in ``schema``.
+def read_content(connection: Connection, asked: Asked) -> Content:
+    """Read everything for a report from the build in its schema.
 
     Raises ReportError where the build has not been published.
     """
-    at = {"known_at": known_at, "admitted_at": admitted_at}
+    at = {"known_at": asked.known_at, "admitted_at": asked.admitted_at, "today": asked.today}
     published = {
-        name: _published(connection, schema, name, order)
+        name: _published(connection, asked.schema, SAID["tables"].get(name, name), order)
         for name, order in (
-            ("homicide_london_month", "period_start"),
-            ("homicide_london_year", "period_start"),
-            ("homicide_borough_period", "area_name"),
-            ("homicide_borough_total", "area_code"),
-            ("homicide_london_verdict", "area_code"),
-            ("borough_boundary", "area_code"),
-            ("provenance", "table_name, release_vintage_at, release_sha256"),
+            ("months", "period_start"),
+            ("years", "period_start"),
+            ("boroughs", "area_name"),
+            ("borough_total", "area_code"),
+            ("verdict", "area_code"),
+            ("boundaries", "area_code"),
+            ("provenance", "table_name, release_vintage_at, release_id"),
+            ("withheld_table", "table_name"),
         )
     }
     contents = rows(connection, _CONTENTS, at)
-    feeds = read_feeds(connection, schema, month, contents)
+    feeds = read_feeds(connection, asked, contents)
     troubles = read_troubles(connection, contents, feeds, at)
-    totals, verdicts = published["homicide_borough_total"], published["homicide_london_verdict"]
+    totals, verdicts = published["borough_total"], published["verdict"]
     return Content(
         feeds=feeds,
         troubles=troubles,
-        months=published["homicide_london_month"],
-        years=published["homicide_london_year"],
-        boroughs=published["homicide_borough_period"],
+        months=published["months"],
+        years=published["years"],
+        boroughs=published["boroughs"],
         borough_total=totals[0] if totals else None,
         verdict=verdicts[0] if verdicts else None,
-        boundaries=published["borough_boundary"],
+        boundaries=published["boundaries"],
         provenance=published["provenance"],
-        build_id=_build_id(connection, schema),
-        missing=_not_come(connection, schema, month) + _missing(feeds, published),
+        missing=_not_come(connection, at) + _missing(feeds, published),
     )
 
 
@@ -125,24 +120,23 @@ def _published(connection: Connection, schema: str, name: str, order: str) -> li
 
 #: One row is a feed, resource and partition with periods that were due and did not come.
 _NOT_COME = """
-select q.feed_title, q.source_partition, count(*) as period_count,
-    min(q.period_start) as first_period, max(q.period_start) as last_period
-from {}.mart_feed_quality q
-where not q.has_come and q.period_start <= %(month)s
-group by q.feed_title, q.resource, q.source_partition
-order by q.feed_title, q.resource, q.source_partition
+select f.title, o.partition, count(*) as period_count,
+    min(o.period_start) as first_period, max(o.period_start) as last_period
+from ops.owed(%(known_at)s, %(admitted_at)s, %(today)s) o
+join ops.feed f on f.feed = o.feed
+group by f.title, o.resource, o.partition
+order by f.title, o.resource, o.partition
 """
 
 
-def _not_come(connection: Connection, schema: str, month: date) -> list[str]:
+def _not_come(connection: Connection, at: Mapping[str, Any]) -> list[str]:
     """What was due and did not come, in words."""
-    query = sql.SQL(_NOT_COME).format(sql.Identifier(schema))
     found = []
-    for row in rows(connection, query, {"month": month}):
-        where = f" ({row['source_partition']})" if row["source_partition"] else ""
+    for row in rows(connection, _NOT_COME, at):
+        where = f" ({row['partition']})" if row["partition"] else ""
         first, last = f"{row['first_period']:%B %Y}", f"{row['last_period']:%B %Y}"
         which = first if row["period_count"] == 1 else f"{row['period_count']} periods from {first} to {last}"
-        found.append(f"{row['feed_title']}{where}: due and not here: {which}.")
+        found.append(f"{row['title']}{where}: due and not here: {which}.")
     return found
 
 
@@ -153,27 +147,19 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
         for feed in feeds
         if not feed.files["admitted"]
     ]
-    for feed in feeds:
-        if feed.files["admitted"] and feed.score is None:
-            found.append(f"{feed.title}: no quality score for this month or any before it.")
+    for row in published["withheld_table"]:
+        found.append(f"Table {row['table_name']}: withheld: {row['reason']}.")
     gaps: dict[str, list[date]] = {}
-    for row in published["homicide_london_month"]:
+    for row in published["months"]:
         if row["value_count"] is None and not row["is_suppressed"]:
             gaps.setdefault(row["null_reason"] or "no reason recorded", []).append(row["period_start"])
     for reason, gap in sorted(gaps.items()):
-        found.append(f"London homicide: {len(gap)} months are unknown, {gap[0]:%B %Y} to {gap[-1]:%B %Y} ({reason}).")
-    for row in published["homicide_borough_period"]:
+        found.append(f"{SAID['subject']}: {len(gap)} months are unknown, {gap[0]:%B %Y} to {gap[-1]:%B %Y} ({reason}).")
+    for row in published["boroughs"]:
         if row["value_count"] is None and not row["is_suppressed"]:
             found.append(f"{row['area_name']}: {row['null_reason']}.")
-    if not published["homicide_borough_period"]:
+    if not published["boroughs"]:
         found.append("Boroughs: no five calendar years in a row for which the source's borough column is sound.")
-    if not published["borough_boundary"]:
+    if not published["boundaries"]:
         found.append("Borough map: this build has no boundaries to draw.")
     return found
-
-
-def _build_id(connection: Connection, schema: str) -> int | None:
-    if rows(connection, "select to_regclass(%s) as found", (f"{schema}.build_info",))[0]["found"] is None:
-        return None
-    found = rows(connection, sql.SQL("select build_id from {}.build_info").format(sql.Identifier(schema)))
-    return int(found[0]["build_id"]) if found else None
