@@ -64,9 +64,18 @@ RELATIONS: dict[str, Rights] = {
     "ops.report": _LEDGER | _each("publisher", ADD),
     "ops.score_weight": _LEDGER | _each("loader", READ),
     "ops.batch_vintage": _LEDGER | _each("loader", READ),
+    "ops.release_cell": _each("migrator", ALL) | _each("publisher", ADD),
+    "ops.release_approval": _LEDGER | _each("loader", READ) | _each("publisher", READ),
+    "ops.release_refusal": _LEDGER | _each("loader publisher", ADD),
+    "ops.recount": _LEDGER | _each("loader publisher", ADD),
+    "ops.recount_cell": _LEDGER | _each("loader publisher", ADD),
+    "ops.confirmation": _LEDGER | _each("loader", ADD),
     # addresses: for who sends
     "ops.mail": _each("migrator", ALL) | _each("publisher", ADD | {"update"}),
     "ops.v_*": _each("migrator", ALL) | _each("publisher analyst analyst_restricted", READ),
+    "publish.release": _each("migrator", ALL)
+    | _each("publisher", ADD)
+    | _each("analyst analyst_restricted report_reader", READ),
     "publish.*": _each("publisher", ALL) | _each("analyst analyst_restricted report_reader", READ),
     "staging.*": _BUILT,
     "intermediate.*": _BUILT,
@@ -86,6 +95,7 @@ FUNCTIONS = {
     "ops.stamp()": "migrator loader",
     "ops.settled_now()": "migrator loader transformer",
     "ops.note_batch_status()": "migrator",
+    "ops.shown_reason('a: b', true)": "migrator publisher analyst analyst_restricted",
     "ops.next_unit(date '2021-01-01', 'month')": _SCORES,
     "ops.current_input()": _SCORES,
     "ops.is_sound((select b from ops.batch b limit 1))": "migrator loader checker",

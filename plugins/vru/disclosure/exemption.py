@@ -1,8 +1,9 @@
 """R12, the public-source exemption: what anyone could count in one open release need not be hidden.
 
 A cell is exempt only if all of this holds: every unit of its period was read from the same release; the feed is
-open (a known open licence, no personal data, no column withheld); and the rows of the landed bytes, counted
-again by their own columns, give exactly the same number.
+open (a known open licence, no personal data, no column withheld); its bytes are the publisher's own, because we fetched
+them from the publisher's public address or a person confirmed it; and the rows of the landed bytes, counted again by
+their own columns, give exactly the same number. Where they give another, the mart is wrong and its table is withheld.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from vru.disclosure.policy import Policy, Recount
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Release:
-    """One file that a publisher issued, as we landed it."""
+    """One file that a publisher issued, as we landed it. ``public_id`` is its name where its own must not be shown."""
 
     batch_id: int
     feed: str
@@ -33,12 +35,24 @@ class Release:
     vintage_at: Any
     licence: str
     personal_data: bool
+    is_publishers: bool
+    public_id: str
     container_sha256: str | None = None
     member_name: str | None = None
 
-    def is_open(self, policy: Policy) -> bool:
+    def is_countable(self, policy: Policy) -> bool:
         """Whether its licence lets anyone have it and no person stands in it by name or reference."""
         return self.licence in policy.open_licences and not self.personal_data
+
+    def is_open(self, policy: Policy) -> bool:
+        """Whether anyone can have these very bytes: the exemption may rest on it."""
+        return self.is_countable(policy) and self.is_publishers
+
+
+def is_public_address(url: str, contract: Contract) -> bool:
+    """Whether bytes from this address are the publisher's: its own https host, or the sandbox in its place."""
+    parts = urlsplit(url)
+    return parts.scheme == "sandbox" or (parts.scheme == "https" and parts.hostname in contract.allowed_hosts)
 
 
 #: Sum of the count column by (period, area); an area of None is a blank cell.
@@ -50,6 +64,8 @@ def recount(release: Release, how: Recount, contract: Contract, landing: Landing
 
     Raises what landing and parsing raise when the bytes are gone, or no longer readable under the contract.
     """
+    import polars as pl
+
     import vru.parsing
 
     counted: Counter[tuple[date, str | None]] = Counter()
@@ -59,8 +75,11 @@ def recount(release: Release, how: Recount, contract: Contract, landing: Landing
         opened = landing.open_member(release.container_sha256, release.member_name or "")
     with opened as stream:
         for chunk in vru.parsing.read(contract, release.resource, stream, file_name=release.file_name):
+            rows = chunk.frame
+            for column, values in how.where.items():
+                rows = rows.filter(pl.col(column).is_in(values))
             columns = [how.period_column, how.area_column, how.count_column]
-            for period, area, count in chunk.frame.select(columns).iter_rows():
+            for period, area, count in rows.select(columns).iter_rows():
                 counted[(period, area)] += int(count)
     return counted
 
@@ -76,17 +95,19 @@ class Evidence:
     """What the exemption of a measure is judged by.
 
     ``source_of``: (month, column) -> batches that the build read it from; column '' is the rows as a whole.
-    ``counted``: batch -> its landed bytes counted again. ``releases``: batch -> the file.
+    ``counted``: batch -> its landed bytes counted again. ``releases``: batch -> the file. Without ``how`` nothing is
+    exempt.
     """
 
-    how: Recount
+    how: Recount | None
     policy: Policy
     source_of: Mapping[tuple[date, str], frozenset[int]]
     counted: Mapping[int, Counted]
     releases: Mapping[int, Release]
 
-    def release_of(self, months: Iterable[date], column: str = "") -> Release | None:
-        """The one release behind all of ``months``; None where there are several, or none."""
+    def release_of(self, months: Iterable[date], area: str | None = None) -> Release | None:
+        """The one release behind all of ``months`` (of one area: behind its column); None for several, or none."""
+        column = self.how.area_column if area is not None and self.how else ""
         batches: set[int] = set()
         for month in months:
             found = self.source_of.get((month, column))
@@ -97,9 +118,19 @@ class Evidence:
 
     def is_exempt(self, count: int | None, months: list[date], area: str | None = None) -> bool:
         """Whether ``count`` (events of ``months``, in ``area`` or in all areas) stands in one open release."""
+        release = self._counted_release(count, months, area)
+        return (
+            release is not None and release.is_open(self.policy)
+            and count_of(self.counted[release.batch_id], months, area) == count
+        )  # fmt: skip
+
+    def differs(self, count: int | None, months: list[date], area: str | None = None) -> bool:
+        """Whether the one release behind ``count`` says another number."""
+        release = self._counted_release(count, months, area)
+        return release is not None and count_of(self.counted[release.batch_id], months, area) != count
+
+    def _counted_release(self, count: int | None, months: list[date], area: str | None) -> Release | None:
         if count is None or not months:
-            return False
-        release = self.release_of(months, self.how.area_column if area is not None else "")
-        if release is None or not release.is_open(self.policy) or release.batch_id not in self.counted:
-            return False
-        return count_of(self.counted[release.batch_id], months, area) == count
+            return None
+        release = self.release_of(months, area)
+        return release if release is not None and release.batch_id in self.counted else None

@@ -12,7 +12,10 @@ POLICY_FILE = Path(__file__).with_name("policy.yml")
 
 
 class Recount(BaseModel):
-    """How the rows of one resource are counted: the sum of ``count_column`` by period and area column."""
+    """How the rows of one resource are counted: the sum of ``count_column`` by period and area column.
+
+    ``where`` names the values that a row must have in some of its columns.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,6 +24,7 @@ class Recount(BaseModel):
     period_column: str
     area_column: str
     count_column: str
+    where: dict[str, list[str]] = {}
 
 
 class Policy(BaseModel):
@@ -34,7 +38,13 @@ class Policy(BaseModel):
     round_to: int = Field(ge=1)
     marker: str = Field(min_length=1)
     minimum_possible_values: int = Field(ge=2)
+    known_change_to: int = Field(ge=0)
     open_licences: list[str]
+    details: list[str]
+    grains: dict[str, list[str]]
+    large_kind: int
+    large_grains: dict[str, list[str]]
+    parts: dict[str, list[str]]
     recounts: dict[str, Recount]
 
 

@@ -1,17 +1,17 @@
 """Moves what passed disclosure control from the marts into `publish`, in one transaction, as role publisher.
 
-Tables of the build in use stand under their plain name; those of a past build (schema `asof_20210601`) carry
-its name behind two underscores, so that a past report never meets the present figures. The same input gives
-the same tables and adds nothing to the ledger `publish.release`.
+What may leave stands in `tables/*.yml`; nothing here knows a feed or a definition. Tables of the build in use have
+their plain name; those of a past build (schema `asof_20210601`) carry its name behind two underscores, so that a past
+report never meets the present figures. The same input gives the same tables and adds nothing to the ledger.
 """
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg2 import sql
@@ -19,23 +19,26 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json, execute_values
 
 from vru.contracts import Contract
-from vru.disclosure import homicide
-from vru.disclosure.exemption import Counted, Evidence, Release, recount
+from vru.disclosure import family, releases, rules, shapes
+from vru.disclosure.exemption import Evidence, Release
+from vru.disclosure.family import Family, Withheld, protect_family
 from vru.disclosure.policy import Policy, load_policy
 from vru.disclosure.readers import publisher, rows
-from vru.disclosure.tables import LEDGER, TABLES, Table
+from vru.disclosure.recounts import evidence as evidence_for
+from vru.disclosure.shapes import Fact, Key, Row
+from vru.disclosure.specification import Specification, load_specifications
 from vru.landing import Landing
 from vru.warehouse import locks
 
-MEASURE = "homicide"
-BREAKS_OF = ("all", "all offence codes")
-"""What a series break must affect (definitions A11) to touch homicide."""
 READERS = ("analyst", "analyst_restricted", "report_reader")
 
 
 @dataclass(frozen=True)
 class Published:
-    """What one run did. ``is_new`` is false where the content of every table stood already."""
+    """What one run did. ``is_new`` is false where the content of every table stood already.
+
+    ``withheld`` are tables that were not shown, with the reason.
+    """
 
     row_counts: Mapping[str, int]
     content_sha256: str
@@ -43,17 +46,50 @@ class Published:
     exempt_cells: int
     protected_cells: int
     hidden_cells: int
+    withheld: Mapping[str, Withheld]
+
+    @property
+    def fell_short(self) -> list[str]:
+        """One line for each table that is withheld because the marts contradict the publisher."""
+        return [
+            f"publish.{name}: withheld: {why.reason}"
+            for name, why in self.withheld.items()
+            if why.kind == family.DISAGREES
+        ]
 
 
-def publish(*, landing: Landing, contracts: Mapping[str, Contract], schema: str = "marts") -> Published:
-    """Publish the homicide tables of the build in ``schema``.
+@dataclass(frozen=True)
+class _Content:
+    """The rows of every table, and of each row which count it shows; what a later release must know of them."""
 
-    Raises WarehouseError, psycopg2.Error, and what landing and parsing raise when landed bytes cannot be read.
+    tables: Mapping[str, list[Row]]
+    keys: Mapping[str, list[Key | None]]
+    exact: Mapping[Key, int | None]
+    withheld: Mapping[str, Withheld]
+
+
+def publish(
+    *,
+    landing: Landing,
+    contracts: Mapping[str, Contract],
+    schema: str = "marts",
+    specifications: Mapping[str, Specification] | None = None,
+    author: str | None = None,
+) -> Published:
+    """Publish every specified table of the build in ``schema``; ``author`` is who has it done.
+
+    Raises SpecificationError, WarehouseError, psycopg2.Error, and what landing and parsing raise when landed bytes
+    cannot be read.
     """
     policy = load_policy()
+    specs = load_specifications() if specifications is None else specifications
     with publisher(f"publish {schema}") as connection:
-        content = _content(connection, schema, policy, landing, contracts)
-        return _write(connection, schema, policy, content)
+        with connection.cursor() as cursor:
+            # Held by the session, so that the snapshot of the work is taken after the publisher before has committed.
+            locks.take(cursor, locks.PUBLISH)
+        connection.commit()
+        content = _content(connection, schema, policy, specs, landing, contracts)
+        return _write(connection, schema, policy, specs, content, author or getpass.getuser())
 
 
 def table_name(table: str, schema: str = "marts") -> str:
@@ -65,261 +101,306 @@ def _content(
     connection: Connection,
     schema: str,
     policy: Policy,
+    specs: Mapping[str, Specification],
     landing: Landing,
     contracts: Mapping[str, Contract],
-) -> dict[str, list[dict[str, Any]]]:
-    """Every published table's rows, as dictionaries by column name."""
-    months = [
-        homicide.Month(r["period_start"], r["value_count"], bool(r["is_provisional"]), r["null_reason"])
+) -> _Content:
+    facts = {name: _facts(connection, schema, spec) for name, spec in specs.items() if spec.is_measured}
+    feeds = {f.definition_id: f.source_feed for found in facts.values() for f in found}
+    definitions = sorted({d for spec in specs.values() for d in spec.measures})
+    evidence = {
+        d: evidence_for(connection, schema, policy, landing, contracts, d, feeds[d])
+        if d in feeds
+        else Evidence(None, policy, {}, {}, {})
+        for d in definitions
+    }
+    leaving = {name: shapes.exact(specs[name], found) for name, found in facts.items()}
+    known_totals = [name for name in leaving if specs[name].shape == "areas"]
+    earlier = releases.earlier_cells(connection, definitions)
+    protected = protect_family(leaving, known_totals, evidence, earlier, policy)
+    withheld = dict(protected.withheld)
+    for name, spec in specs.items():  # what is made of a table falls with it
+        if spec.of in withheld:
+            withheld[name] = withheld[spec.of]
+    made = _Making(connection, schema, policy, specs, facts, leaving, evidence, protected, withheld)
+    tables = {name: made.rows(spec) for name, spec in specs.items() if spec.shape not in ("provenance", "withheld")}
+    for name, spec in specs.items():
+        if spec.shape == "provenance":
+            tables[name] = _provenance(made.used, policy)
+        elif spec.shape == "withheld":
+            tables[name] = [{"table_name": t, "kind": w.kind, "reason": w.reason} for t, w in sorted(withheld.items())]
+        if spec.shape != "boundaries":
+            for row in tables[name]:
+                row["policy_version"] = policy.policy_version
+    # A withheld table showed nothing that a later release could be compared with.
+    keys = {
+        name: [None if name in withheld else key for key in made.keys.get(name, [None] * len(found))]
+        for name, found in tables.items()
+    }
+    return _Content(tables, keys, {f.key: f.count for found in leaving.values() for f in found}, withheld)
+
+
+@dataclass
+class _Making:
+    """Makes the rows of each table, and remembers the releases behind them."""
+
+    connection: Connection
+    schema: str
+    policy: Policy
+    specs: Mapping[str, Specification]
+    facts: Mapping[str, Sequence[Fact]]
+    leaving: Mapping[str, Sequence[Fact]]
+    evidence: Mapping[str, Evidence]
+    family: Family
+    withheld: Mapping[str, Withheld]
+
+    def __post_init__(self) -> None:
+        self.used: dict[str, list[Release | None]] = {}
+        self.keys: dict[str, list[Key | None]] = {}
+        self.done: dict[str, list[Row]] = {}
+
+    def rows(self, spec: Specification) -> list[Row]:
+        """The rows of one table; none of one that disagrees with the publisher's file."""
+        if spec.shape == "boundaries":
+            return self._boundaries(str(spec.area_kind))
+        why = self.withheld.get(spec.table)
+        found: list[Row] = []
+        if why is None or why.kind != family.DISAGREES:
+            found = getattr(self, f"_{spec.shape}")(spec)
+        self.done[spec.table] = found
+        return found
+
+    def _cells(self, name: str) -> Mapping[Key, rules.Cell]:
+        """The cells of a table; markers where it is withheld."""
+        mine = {f.key: self.family.cells[f.key] for f in self.leaving[name]}
+        if name not in self.withheld:
+            return mine
+        return {
+            k: rules.Cell(None) if c.value is None and not c.is_suppressed else rules.hidden(self.policy)
+            for k, c in mine.items()
+        }
+
+    def _series(self, spec: Specification) -> list[Row]:
+        leaving = self.leaving[spec.table]
+        found = shapes.series(spec, leaving, self._cells(spec.table), self._breaks(spec.measures[0]))
+        return self._with_origin(spec, found, leaving)
+
+    def _areas(self, spec: Specification) -> list[Row]:
+        found = shapes.areas(
+            spec, self.facts[spec.table], self._cells(spec.table), is_withheld=spec.table in self.withheld
+        )
+        return self._with_origin(spec, found, self.leaving[spec.table])
+
+    def _cross(self, spec: Specification) -> list[Row]:
+        found = shapes.cross(spec, self.leaving[spec.table], self._cells(spec.table))
+        by_key = {f.key: f for f in self.leaving[spec.table]}
+        behind = []
+        for row in found:
+            key = (row["definition_id"], row["area_code"], row["period_start"], row["period_end"])
+            behind.append(by_key.get(key) if not row["margin"] else None)
+        return self._with_origin(spec, found, behind)
+
+    def _sums(self, spec: Specification) -> list[Row]:
+        source = self.specs[str(spec.of)]
+        facts = self.leaving[source.table]
+        found = shapes.sums(
+            facts, self._cells(source.table), self._population(source), self.evidence[source.measures[0]]
+        )
+        behind = []
+        for row in found:
+            parts = [f for f in facts if f.period_start.year == row["period_start"].year and f.count is not None]
+            behind.append(replace(parts[0], period_end=parts[-1].period_end))
+        rows_ = self._with_origin(spec, found, behind)
+        self.keys[spec.table] = [None] * len(rows_)  # sums of what is visible tell nothing more
+        return rows_
+
+    def _total(self, spec: Specification) -> list[Row]:
+        return shapes.total(spec, self.done[str(spec.of)])
+
+    def _verdict(self, spec: Specification) -> list[Row]:
+        source = self.specs[str(spec.of)]
+        return shapes.verdict(self.leaving[source.table], self.done[source.table], self._breaks(source.measures[0]))
+
+    def _with_origin(self, spec: Specification, found: list[Row], behind: Sequence[Fact | None]) -> list[Row]:
+        """Name the release behind each row; of a restricted feed only that there is one."""
+        used = []
+        for row, f in zip(found, behind, strict=True):
+            release = self.evidence[f.definition_id].release_of(f.months, f.place) if f else None
+            used.append(release)
+            row["source_feed"] = f.source_feed if f else self._feed(row.get("definition_id", ""))
+            row["release_sha256"] = release.sha256 if release and not release.personal_data else None
+            row["release_vintage_at"] = release.vintage_at if release else None
+        self.used[spec.table] = used
+        self.keys[spec.table] = [f.key if f else None for f in behind]
+        return found
+
+    def _feed(self, definition: str) -> str:
+        return next(f.source_feed for found in self.facts.values() for f in found if f.definition_id == definition)
+
+    def _population(self, source: Specification) -> dict[int, int]:
+        """Residents of the area of a series by calendar year."""
+        areas = sorted({f.area_code for f in self.leaving[source.table]})
+        return {
+            r["period_start"].year: r["population_count"]
+            for r in _rows(
+                self.connection,
+                self.schema,
+                "select period_start, population_count from {}.mart_measure where definition_id = %s and is_headline "
+                "and period_kind = 'calendar_year' and area_code = any(%s) and population_count is not null",
+                (source.measures[0], areas),
+            )
+        }
+
+    def _breaks(self, definition: str) -> list[shapes.SeriesBreak]:
+        return [
+            shapes.SeriesBreak(r["break_date"], r["end_date"], r["title"], r["is_real_change"])
+            for r in _rows(
+                self.connection,
+                self.schema,
+                "select break_date, end_date, title, is_real_change from {}.dim_series_break "
+                "where %s = any(definition_ids) order by break_date, break_id",
+                (definition,),
+            )
+        ]
+
+    def _boundaries(self, area_kind: str) -> list[Row]:
+        """Newest vintage of the boundaries of a kind of area; empty where the build has none."""
+        if not rows(self.connection, "select to_regclass(%s) as found", (f"{self.schema}.dim_area_boundary",))[0][
+            "found"
+        ]:
+            return []
+        return _rows(
+            self.connection,
+            self.schema,
+            "select area_code, area_name, vintage, geometry from {0}.dim_area_boundary where area_kind = %s "
+            "and vintage = (select max(vintage) from {0}.dim_area_boundary where area_kind = %s) order by area_code",
+            (area_kind, area_kind),
+        )
+
+
+def _facts(connection: Connection, schema: str, spec: Specification) -> list[Fact]:
+    """The headline figures that a table is made of."""
+    return [
+        Fact(
+            r["definition_id"], r["source_feed"], r["area_kind"], r["area_code"], r["area_name"], r["period_start"],
+            r["period_end"], r["value_count"], r["population_count"], r["population_series"],
+            bool(r["is_provisional"]), r["null_reason"],
+        )
         for r in _rows(
             connection,
             schema,
-            "select period_start, value_count, is_provisional, null_reason, source_feed "
-            "from {}.headline_london_month where definition_id = %s order by period_start",
-            (MEASURE,),
-        )
-    ]
-    # The measure table itself, because the headline view does not say which population series it used.
-    boroughs = [
-        homicide.BoroughYear(
-            r["area_code"], r["area_name"], r["period_start"].year, r["value_count"], r["population_count"],
-            r["population_series"], r["null_reason"],
-        )
-        for r in _rows(
-            connection,
-            schema,
-            "select area_code, area_name, period_start, value_count, population_count, population_series, null_reason "
-            "from {}.mart_measure where definition_id = %s and is_headline and area_kind = 'borough' "
-            "and period_kind = 'calendar_year' order by area_code, period_start",
-            (MEASURE,),
+            "select definition_id, source_feed, area_kind, area_code, area_name, period_start, period_end, "
+            "value_count, population_count, population_series, is_provisional, null_reason from {}.mart_measure "
+            "where definition_id = any(%s) and is_headline and area_kind = %s and period_kind = %s "
+            "order by definition_id, area_code, period_start",
+            (spec.measures, spec.area_kind, spec.period_kind),
         )
     ]  # fmt: skip
-    population = {
-        r["period_start"].year: r["population_count"]
-        for r in _rows(
-            connection,
-            schema,
-            "select period_start, population_count from {}.mart_measure where definition_id = %s and is_headline "
-            "and period_kind = 'calendar_year' and area_code = %s and population_count is not null",
-            (MEASURE, homicide.LONDON_CODE),
-        )
-    }
-    evidence = _evidence(connection, schema, policy, landing, contracts)
-    breaks = [
-        homicide.SeriesBreak(r["break_date"], r["end_date"], r["title"], r["is_real_change"])
-        for r in _rows(
-            connection,
-            schema,
-            "select break_date, end_date, title, is_real_change from {}.dim_series_break "
-            "where affects = any(%s) order by break_date, break_id",
-            (list(BREAKS_OF),),
-        )
-    ]
-    month_rows, verdict = homicide.london_months(months, breaks, evidence)
-    year_rows = homicide.london_years(months, population, evidence)
-    borough_rows, borough_total = homicide.borough_period(boroughs, evidence)
-    used = {
-        "homicide_london_month": [evidence.release_of([r["period_start"]]) for r in month_rows],
-        "homicide_london_year": [
-            evidence.release_of([date(r["period_start"].year, m, 1) for m in range(1, r["month_count"] + 1)])
-            for r in year_rows
-        ],
-        "homicide_borough_period": [_borough_release(evidence, r) for r in borough_rows],
-    }
-    content = {
-        "homicide_london_month": month_rows,
-        "homicide_london_year": year_rows,
-        "homicide_borough_period": borough_rows,
-        "homicide_borough_total": [borough_total] if borough_total else [],
-        "homicide_london_verdict": [verdict],
-        "borough_boundary": _boundaries(connection, schema),
-        "provenance": _provenance(evidence, used),
-    }
-    for name, releases in used.items():
-        for row, release in zip(content[name], releases, strict=True):
-            row["source_feed"] = policy.recounts[MEASURE].feed
-            row["release_sha256"] = release.sha256 if release else None
-            row["release_vintage_at"] = release.vintage_at if release else None
-    for name, table_rows in content.items():
-        if name != "borough_boundary":
-            for row in table_rows:
-                row["policy_version"] = policy.policy_version
-    return content
 
 
-def _evidence(
-    connection: Connection, schema: str, policy: Policy, landing: Landing, contracts: Mapping[str, Contract]
-) -> Evidence:
-    """Which batch each month was read from, and the landed bytes of those batches counted again."""
-    how = policy.recounts[MEASURE]
-    units = _rows(
-        connection,
-        schema,
-        "select unit_start, column_name, batch_id, vintage_at, withheld_columns from {}.build_input "
-        "where feed = %s and resource = %s and unit_start is not null",
-        (how.feed, how.resource),
-    )
-    source_of: dict[tuple[date, str], set[int]] = {}
-    for unit in units:
-        source_of.setdefault((unit["unit_start"], unit["column_name"]), set()).add(unit["batch_id"])
-    # Of the statements of a content the newest that the build knew: it may have been stated again since.
-    stated: dict[int, datetime] = {}
-    for unit in units:
-        stated[unit["batch_id"]] = max(unit["vintage_at"], stated.get(unit["batch_id"], unit["vintage_at"]))
-    found = rows(
-        connection,
-        """
-        select distinct on (b.batch_id)
-            b.batch_id, b.feed, b.resource, b.sha256, b.file_name, d.source_url, d.vintage_at,
-            f.licence, f.homepage, f.personal_data, c.container_sha256, c.member_name
-        from unnest(%s::bigint[], %s::timestamptz[]) as i (batch_id, vintage_at)
-        join ops.batch b on b.batch_id = i.batch_id
-        join ops.feed f on f.feed = b.feed
-        join ops.content c on c.content_id = b.content_id
-        join ops.delivery d on d.content_id = b.content_id
-        where d.vintage_at <= i.vintage_at
-        order by b.batch_id, d.vintage_at desc, d.delivery_id desc
-        """,
-        (list(stated), list(stated.values())),
-    )
-    releases = {
-        r["batch_id"]: Release(
-            batch_id=r["batch_id"],
-            feed=r["feed"],
-            resource=r["resource"],
-            sha256=r["sha256"],
-            file_name=r["file_name"],
-            # A file loaded by hand has no address of its own; the publisher's page is where anyone finds it.
-            url=r["source_url"] if r["source_url"].startswith("https://") else r["homepage"],
-            vintage_at=r["vintage_at"],
-            licence=r["licence"],
-            personal_data=r["personal_data"],
-            container_sha256=r["container_sha256"],
-            member_name=r["member_name"],
-        )
-        for r in found
-    }
-    counted: dict[int, Counted] = {
-        batch_id: recount(release, how, contracts[release.feed], landing)
-        for batch_id, release in releases.items()
-        if release.is_open(policy)
-    }
-    return Evidence(how, policy, {k: frozenset(v) for k, v in source_of.items()}, counted, releases)
-
-
-def _borough_release(evidence: Evidence, row: Mapping[str, Any]) -> Release | None:
-    years = range(row["period_start"].year, row["period_end"].year + 1)
-    return evidence.release_of(
-        [date(year, month, 1) for year in years for month in range(1, 13)], evidence.how.area_column
-    )
-
-
-def _boundaries(connection: Connection, schema: str) -> list[dict[str, Any]]:
-    """Newest vintage of the boroughs' boundaries; empty where the build has none."""
-    if not rows(connection, "select to_regclass(%s) as found", (f"{schema}.dim_area_boundary",))[0]["found"]:
-        return []
-    return _rows(
-        connection,
-        schema,
-        "select area_code, area_name, vintage, geometry from {0}.dim_area_boundary where area_kind = 'borough' "
-        "and vintage = (select max(vintage) from {0}.dim_area_boundary where area_kind = 'borough') "
-        "order by area_code",
-    )
-
-
-def _provenance(evidence: Evidence, used: Mapping[str, Sequence[Release | None]]) -> list[dict[str, Any]]:
-    """One row for each release behind each table: address, vintage, hash and licence (R12)."""
+def _provenance(used: Mapping[str, Sequence[Release | None]], policy: Policy) -> list[Row]:
+    """One row for each release behind each table (R12); of a restricted feed neither hash nor name (R12a)."""
     found = []
-    for name, releases in sorted(used.items()):
-        for release in sorted({r for r in releases if r}, key=lambda r: r.sha256):
+    for name, behind in sorted(used.items()):
+        for release in sorted({r for r in behind if r}, key=lambda r: r.sha256):
+            shown = not release.personal_data
             found.append(
                 {
                     "table_name": name,
                     "source_feed": release.feed,
                     "release_url": release.url,
-                    "file_name": release.file_name,
-                    "release_sha256": release.sha256,
+                    "file_name": release.file_name if shown else None,
+                    "release_sha256": release.sha256 if shown else None,
                     "release_vintage_at": release.vintage_at,
                     "licence": release.licence,
-                    "is_open": release.is_open(evidence.policy),
+                    "is_open": release.is_open(policy),
+                    "release_id": release.sha256 if shown else release.public_id,
                 }
             )
     return found
 
 
 def _write(
-    connection: Connection, schema: str, policy: Policy, content: Mapping[str, list[dict[str, Any]]]
+    connection: Connection,
+    schema: str,
+    policy: Policy,
+    specs: Mapping[str, Specification],
+    content: _Content,
+    author: str,
 ) -> Published:
     """Replace every table and note the release, unless the same content was released last."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str, ensure_ascii=False).encode()).hexdigest()
+    text = json.dumps(content.tables, sort_keys=True, default=str, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     cells = [
         row
-        for name in ("homicide_london_month", "homicide_borough_period")
-        for row in content[name]
+        for name, spec in specs.items()
+        if spec.is_measured
+        for row in content.tables[name]
         if row["value_count"] is not None or row["is_suppressed"]
     ]
     result = Published(
-        row_counts={name: len(found) for name, found in content.items()},
+        row_counts={name: len(found) for name, found in content.tables.items()},
         content_sha256=digest,
         is_new=True,
         exempt_cells=sum(row["is_exempt"] for row in cells),
         protected_cells=sum(not row["is_exempt"] for row in cells),
         hidden_cells=sum(row["is_suppressed"] for row in cells),
+        withheld=content.withheld,
     )
     with connection.cursor() as cursor:
-        # Two publishers at once would trip over each other's tables; the second waits here.
-        locks.until_commit(cursor, locks.PUBLISH)
-        cursor.execute(LEDGER.create_sql("release", if_not_exists=True))
-        _open_to_readers(cursor, LEDGER, "release")
         cursor.execute(
             "select content_sha256 from publish.release where edition = %s order by release_id desc limit 1",
             (schema,),
         )
         last = cursor.fetchone()
-        if last and last[0] == digest and _all_stand(cursor, schema):
-            return Published(**{**result.__dict__, "is_new": False})
-        for table in TABLES:
-            _replace(cursor, table, table_name(table.name, schema), content[table.name])
+        if last and last[0] == digest and _all_stand(cursor, schema, specs):
+            return replace(result, is_new=False)
+        for name, spec in specs.items():
+            _replace(cursor, spec, table_name(name, schema), content.tables[name])
         if not last or last[0] != digest:
             cursor.execute(
                 "insert into publish.release (edition, policy_version, content_sha256, exempt_cells, "
-                "protected_cells, hidden_cells) values (%s, %s, %s, %s, %s, %s)",
+                "protected_cells, hidden_cells, author) values (%s, %s, %s, %s, %s, %s, %s) returning release_id",
                 (
                     schema, policy.policy_version, digest, result.exempt_cells, result.protected_cells,
-                    result.hidden_cells,
+                    result.hidden_cells, author,
                 ),
             )  # fmt: skip
+            (release_id,) = cursor.fetchone() or (0,)
+            for name, found in content.tables.items():
+                if specs[name].shape != "boundaries":  # outlines count nobody
+                    releases.keep(connection, release_id, name, found, content.keys[name], content.exact)
+            execute_values(
+                cursor,
+                "insert into ops.release_refusal (edition, table_name, kind, reason, policy_version) values %s",
+                [(schema, name, w.kind, w.reason, policy.policy_version) for name, w in content.withheld.items()],
+            )
     return result
 
 
-def _all_stand(cursor: Any, schema: str) -> bool:
-    for table in TABLES:
-        cursor.execute("select to_regclass(%s)", (f"publish.{table_name(table.name, schema)}",))
+def _all_stand(cursor: Any, schema: str, specs: Mapping[str, Specification]) -> bool:
+    for name in specs:
+        cursor.execute("select to_regclass(%s)", (f"publish.{table_name(name, schema)}",))
         if cursor.fetchone()[0] is None:
             return False
     return True
 
 
-def _replace(cursor: Any, table: Table, name: str, content: Sequence[Mapping[str, Any]]) -> None:
+def _replace(cursor: Any, spec: Specification, name: str, content: Sequence[Row]) -> None:
     """Make the table afresh: a changed column then needs no migration, and readers see old or new, never half."""
     target = sql.Identifier("publish", name)
     cursor.execute(sql.SQL("drop table if exists {}").format(target))
-    cursor.execute(table.create_sql(name))
-    columns = table.column_names
+    cursor.execute(spec.layout.create_sql(name))
+    columns = [column.name for column in spec.layout.columns]
     if content:
         execute_values(
             cursor,
             sql.SQL("insert into {} ({}) values %s").format(target, sql.SQL(", ").join(map(sql.Identifier, columns))),
             [[_value(row.get(column)) for column in columns] for row in content],
         )
-    _open_to_readers(cursor, table, name)
-
-
-def _open_to_readers(cursor: Any, table: Table, name: str) -> None:
-    target = sql.Identifier("publish", name)
     cursor.execute(sql.SQL("grant select on {} to {}").format(target, sql.SQL(", ").join(map(sql.Identifier, READERS))))
-    cursor.execute(sql.SQL("comment on table {} is %s").format(target), (table.comment,))
-    for column in table.columns:
+    cursor.execute(sql.SQL("comment on table {} is %s").format(target), (spec.comment,))
+    for column in spec.layout.columns:
         cursor.execute(
             sql.SQL("comment on column {} is %s").format(sql.Identifier("publish", name, column.name)),
             (column.comment,),

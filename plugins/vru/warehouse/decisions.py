@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from psycopg2.extensions import connection as Connection
 
 from vru.warehouse import admission, ledger
@@ -39,6 +41,35 @@ def withdraw(connection: Connection, batch_id: int, reason: str, decided_by: str
     with connection.cursor() as cursor:
         admission.withdraw(cursor, batch_id, reason.strip())
     _decide(connection, batch_id, "withdraw", None, reason, decided_by)
+
+
+def confirm(connection: Connection, batch_id: int, url: str, reason: str, confirmed_by: str) -> str:
+    """Keep a person's word that a batch's bytes are the publisher's own, to be had by anyone at ``url``.
+
+    Returns their sha256, which the word is about: another parse of the same bytes needs no other. Raises DecisionError;
+    the transaction is the caller's.
+    """
+    _locked(connection, batch_id, reason)
+    parts = urlsplit(url.strip())
+    if parts.scheme != "https" or not parts.hostname:
+        raise DecisionError(f"batch {batch_id}: --url must be the publisher's address, beginning with https://")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select b.feed, b.sha256, f.personal_data from ops.batch b join ops.feed f on f.feed = b.feed "
+            "where b.batch_id = %s",
+            (batch_id,),
+        )
+        feed, sha256, personal_data = cursor.fetchone() or ("", "", True)
+        if personal_data:
+            raise DecisionError(f"batch {batch_id}: {feed} holds personal data, which no public file can exempt")
+        cursor.execute(
+            "insert into ops.confirmation (batch_id, feed, sha256, url, reason, confirmed_by) "
+            "values (%s, %s, %s, %s, %s, %s) on conflict (batch_id, url) do nothing",
+            (batch_id, feed, sha256, url.strip(), reason.strip(), confirmed_by),
+        )
+        if not cursor.rowcount:
+            raise DecisionError(f"batch {batch_id}: is confirmed with this address already")
+    return str(sha256)
 
 
 def feed_of(connection: Connection, batch_id: int) -> str:

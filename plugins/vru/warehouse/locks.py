@@ -34,7 +34,7 @@ HEADLESS = 7_656_007
 """Processes that run DAGs without a scheduler hold it shared; one that gets it alone knows that no other lives."""
 
 PUBLISH = 7_656_008
-"""One process at a time publishes."""
+"""One process at a time publishes: each must have seen what the one before released."""
 
 
 def until_commit(cursor: Cursor, lock: int, name: str | None = None) -> None:

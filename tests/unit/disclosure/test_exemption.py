@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from vru.contracts import load_contract
-from vru.disclosure import homicide
-from vru.disclosure.exemption import Evidence, Release, count_of, recount
+from vru.disclosure.exemption import Evidence, Release, count_of, is_public_address, recount
 from vru.disclosure.policy import load_policy
+from vru.disclosure.recounts import fingerprint
 from vru.landing import Landing
 
 from tests.real_data import REAL, needs_real_data
@@ -32,6 +32,8 @@ def release(batch_id: int, **changes: object) -> Release:
         "vintage_at": datetime(2021, 5, 5, tzinfo=UTC),
         "licence": "OGL v2.0",
         "personal_data": False,
+        "is_publishers": True,
+        "public_id": f"id-{batch_id}",
     }
     return Release(**(stated | changes))  # type: ignore[arg-type]
 
@@ -53,13 +55,6 @@ def evidence(
         {1: counted, 2: later},
         {1: release(1, **changes), 2: release(2, **changes)},
     )
-
-
-def boroughs(counts: list[int]) -> list[homicide.BoroughYear]:
-    return [
-        homicide.BoroughYear("E09000005", "Brent", year, count, 330_000, "mye")
-        for year, count in zip(YEARS, counts, strict=True)
-    ]
 
 
 def test_a_count_that_one_open_release_shows_is_exempt() -> None:
@@ -85,83 +80,47 @@ def test_a_period_that_the_build_did_not_read_is_not_exempt() -> None:
     assert not evidence().is_exempt(0, [date(2030, 1, 1)], "Brent")
 
 
-def test_five_years_from_one_release_are_exact() -> None:
-    rows, total = homicide.borough_period(boroughs([12] * 5), evidence())
-    assert rows[0]["value_count"] == 60
-    assert rows[0]["is_exempt"]
-    assert rows[0]["rate_per_100k"] == pytest.approx(60 / (5 * 330_000) * 100_000)
-    assert total is not None
-    assert total["value_count"] == 60
+def test_bytes_that_nobody_vouches_for_exempt_nothing_but_are_compared() -> None:
+    """A file loaded by hand is counted again all the same: what it contradicts is wrong."""
+    by_hand = evidence(is_publishers=False)
+    assert not by_hand.is_exempt(60, MONTHS, "Brent")
+    assert by_hand.differs(59, MONTHS, "Brent")
+    assert not by_hand.differs(60, MONTHS, "Brent")
 
 
-def test_five_years_from_two_releases_are_rounded_and_their_rate_rests_on_the_rounded_count() -> None:
-    rows, _ = homicide.borough_period(boroughs([12] * 4 + [14]), evidence(from_second=tuple(MONTHS[-12:])))
-    assert rows[0]["value_count"] == 60, "62 rounded"
-    assert not rows[0]["is_exempt"]
-    assert rows[0]["rate_per_100k"] == pytest.approx(60 / (5 * 330_000) * 100_000)
+@pytest.mark.parametrize(
+    ("url", "is_public"),
+    [
+        ("https://data.london.gov.uk/x.csv", True),
+        ("sandbox://data.london.gov.uk/x.csv", True),
+        ("http://data.london.gov.uk/x.csv", False),
+        ("https://data.london.gov.uk.evil.example/x.csv", False),
+        ("file:x.csv", False),
+        ("inbox:mps_homicide_victims/x.csv", False),
+    ],
+)
+def test_whose_bytes_they_are_is_seen_by_the_address(url: str, is_public: bool) -> None:
+    assert is_public_address(url, load_contract(HOW.feed)) == is_public
 
 
-def test_a_small_figure_from_two_releases_leaves_no_number_anywhere() -> None:
-    counts = [1, 1, 1, 1, 1]
-    many = [
-        homicide.BoroughYear(f"E{i:08}", f"Borough {i}", year, 8 + i, 300_000, "mye")
-        for i in range(31)
-        for year in YEARS
-    ]
-    rows, total = homicide.borough_period(boroughs(counts) + many, evidence(from_second=(MONTHS[-1],)))
-    brent = next(row for row in rows if row["area_name"] == "Brent")
-    assert brent["is_suppressed"]
-    assert brent["marker"] == "c"
-    assert [brent[key] for key in ("value_count", "rate_per_100k", "rate_low", "rate_high")] == [None] * 4
-    assert total is not None
-    assert total["hidden_parts"] == 1
-    assert total["is_partial"]
-
-
-def test_rates_never_mix_two_population_series() -> None:
-    years = [
-        homicide.BoroughYear("E09000005", "Brent", year, 12, 330_000, "old" if year < 2018 else "rebased")
-        for year in YEARS
-    ]
-    rows, _ = homicide.borough_period(years, evidence())
-    assert rows[0]["value_count"] == 60
-    assert rows[0]["rate_per_100k"] is None
-    assert rows[0]["rate_null_reason"]
-
-
-def test_the_window_ends_with_the_last_year_that_is_sound_for_every_covered_borough() -> None:
-    years = [
-        homicide.BoroughYear("E09000005", "Brent", year, 2 if year < 2021 else None, 330_000, "mye", "withheld")
-        for year in range(2014, 2023)
-    ]
-    city = [
-        homicide.BoroughYear("E09000001", "City of London", year, None, 9_000, "mye", homicide.CITY_NOTE)
-        for year in range(2014, 2023)
-    ]
-    rows, _ = homicide.borough_period(years + city, evidence())
-    assert {(row["period_start"].year, row["period_end"].year) for row in rows} == {(2016, 2020)}
-    assert next(r for r in rows if r["area_name"] == "City of London")["null_reason"] == homicide.CITY_NOTE
-
-
-def test_chart_limits_leave_only_where_every_month_is_exempt() -> None:
-    series = [homicide.Month(month, 9 + i % 3) for i, month in enumerate(MONTHS)]
-    open_evidence = Evidence(
-        HOW,
-        POLICY,
-        {(m.month, ""): frozenset({1}) for m in series},
-        {1: {(m.month, "Brent"): m.count or 0 for m in series}},
-        {1: release(1)},
+def test_how_a_definition_is_counted_again_is_part_of_what_a_recount_is_kept_under() -> None:
+    contract = load_contract(HOW.feed)
+    knife = POLICY.recounts["homicide_knife"]
+    kept = fingerprint(HOW, contract, POLICY)
+    assert kept == fingerprint(HOW, contract, POLICY)
+    later = contract.model_copy(update={"contract_version": contract.contract_version + 1})
+    newer = POLICY.model_copy(update={"policy_version": POLICY.policy_version + 1})
+    assert (
+        len(
+            {
+                kept,
+                fingerprint(knife, contract, POLICY),
+                fingerprint(HOW, later, POLICY),
+                fingerprint(HOW, contract, newer),
+            }
+        )
+        == 4
     )
-    rows, verdict = homicide.london_months(series, [], open_evidence)
-    assert rows[-1]["upper_limit"] == 21
-    assert verdict["p_value"] is not None
-    closed = Evidence(HOW, POLICY, open_evidence.source_of, {}, open_evidence.releases)
-    rows, hidden = homicide.london_months(series, [], closed)
-    assert all(row[key] is None for row in rows for key in ("centre_line", "upper_limit", "lower_limit", "chart_rules"))
-    assert {row["value_count"] for row in rows} == {10}
-    assert hidden["verdict"] == verdict["verdict"]
-    numbers = ("p_value", "window_count", "window_low", "window_high", "expected_count", "baseline_mean", "dispersion")
-    assert [hidden[key] for key in numbers] == [None] * len(numbers)
 
 
 @needs_real_data
@@ -179,3 +138,8 @@ def test_the_landed_bytes_of_the_real_release_are_counted_again(tmp_path: Path) 
     everything = {month for month, _ in counted}
     assert count_of(counted, everything) == 2544
     assert count_of(counted, everything, "Lambeth") == 155
+    knives = recount(
+        release(1, sha256=landed.sha256, file_name=path.name), POLICY.recounts["homicide_knife"], load_contract(HOW.feed),
+        landing,
+    )  # fmt: skip
+    assert 0 < count_of(knives, year) < 136

@@ -104,17 +104,28 @@ def test_what_is_stated_again_after_the_build_changes_nothing_published(landing:
     assert (first.content_sha256, second.is_new) == (second.content_sha256, False)
 
 
-def test_a_count_that_the_release_does_not_show_is_not_exempt(landing: Landing) -> None:
+def test_a_mart_that_disagrees_with_the_publishers_file_is_withheld_and_said_to_be(
+    landing: Landing, tmp_path: Path
+) -> None:
     made.make(landing)
     with raw_connection("migrator") as connection, connection.cursor() as cursor:
-        cursor.execute("update marts.headline_london_month set value_count = value_count + 1 "
-                       "where period_start = '2018-01-01'")  # fmt: skip
-    publish(landing=landing, contracts=load_contracts())
-    exempt = query(
-        "select is_exempt, value_count % 5 from publish.homicide_london_month where period_start = '2018-01-01'"
-    )
-    assert exempt == [(False, 0)]
-    assert query("select count(*) from publish.homicide_london_month where upper_limit is not null") == [(0,)]
+        cursor.execute("update marts.mart_measure set value_count = value_count + 1 "
+                       "where period_start = '2018-01-01' and period_kind = 'month'")  # fmt: skip
+    done = publish(landing=landing, contracts=load_contracts())
+    for table in ("homicide_london_month", "homicide_london_year", "homicide_london_verdict"):
+        assert query(f"select count(*) from publish.{table}") == [(0,)]
+    assert query("select table_name, kind from publish.withheld_table order by 1") == [
+        ("homicide_london_month", "disagrees"),
+        ("homicide_london_verdict", "disagrees"),
+        ("homicide_london_year", "disagrees"),
+    ]
+    assert query("select count(*) from publish.homicide_borough_period where is_exempt") == [(3,)]
+    assert [line.partition(":")[0] for line in done.fell_short] == [
+        "publish.homicide_london_month", "publish.homicide_london_year", "publish.homicide_london_verdict",
+    ]  # fmt: skip
+    text = words_of(write(tmp_path))
+    assert "withheld: the marts and the publisher's own file" in text.replace("’", "'")
+    assert "London from January 2018" in text
 
 
 def test_readers_may_read_and_nothing_else(landing: Landing) -> None:

@@ -154,6 +154,8 @@ create table ops.batch (
     blank_cells       bigint not null default 0,
     headers           text[] not null default '{}',
     warnings          text[] not null default '{}',
+    -- its name outside ops where the feed is restricted: a hash or file name would tell of its rows
+    public_id         uuid not null default gen_random_uuid() unique,
     check ((status in ('admitted', 'withdrawn')) = (admitted_at is not null)),
     check ((status = 'withdrawn') = (withdrawn_at is not null)),
     foreign key (content_id, feed, resource, sha256)

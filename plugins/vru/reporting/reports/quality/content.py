@@ -58,7 +58,8 @@ def read_content(connection: Connection, asked: Asked) -> Content:
             ("borough_total", "area_code"),
             ("verdict", "area_code"),
             ("boundaries", "area_code"),
-            ("provenance", "table_name, release_vintage_at, release_sha256"),
+            ("provenance", "table_name, release_vintage_at, release_id"),
+            ("withheld_table", "table_name"),
         )
     }
     contents = rows(connection, _CONTENTS, at)
@@ -146,6 +147,8 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
         for feed in feeds
         if not feed.files["admitted"]
     ]
+    for row in published["withheld_table"]:
+        found.append(f"Table {row['table_name']}: withheld: {row['reason']}.")
     gaps: dict[str, list[date]] = {}
     for row in published["months"]:
         if row["value_count"] is None and not row["is_suppressed"]:
