@@ -1,6 +1,8 @@
+{{ config(pre_hook='set local enable_nestloop = off') }}
 -- One row is a definition, source, area and period: the count, the rate and how sure it is. Dense over the area
 -- list and the range of each source: 0 where the source says none, null with a reason where it is not known. How a
--- source counts a definition is an entry of its measure specification.
+-- source counts a definition is an entry of its measure specification. Nobody can tell beforehand how many rows a join
+-- with a specification's constants gives; without the hook the server takes some of them for one row and loops.
 with definition as (
     -- one row is an active definition, a source that counts it, and a kind of area
     select
