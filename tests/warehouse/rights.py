@@ -93,6 +93,12 @@ _INTERVALS = "migrator checker transformer publisher analyst analyst_restricted"
 
 FUNCTIONS = {
     "ops.stamp()": "migrator loader",
+    "ops.key_part('a'::text)": "migrator loader checker",
+    "ops.key_part(1::bigint)": "migrator loader checker",
+    "ops.key_part(1.0)": "migrator loader checker",
+    "ops.key_part(true)": "migrator loader checker",
+    "ops.key_part(date '2021-01-01')": "migrator loader checker",
+    "ops.key_part(now())": "migrator loader checker",
     "ops.settled_now()": "migrator loader transformer",
     "ops.note_batch_status()": "migrator",
     "ops.shown_reason('a: b', true)": "migrator publisher analyst analyst_restricted",
