@@ -42,7 +42,7 @@ class Table:
         among = [column for column in self.columns if not kinds or column.type in kinds]
         stem = re.sub(r"s?\d*$", "", words)
         tests: list[Callable[[set[str]], bool]] = [
-            lambda said: words in said,
+            lambda said: bool({words, stem} & said),
             lambda said: any(each.startswith((words, f"{stem}_")) for each in said),
             lambda said: any(f"_{words}" in each for each in said),
         ]
@@ -323,6 +323,7 @@ EXCEPTIONS: dict[tuple[str, str], tuple[str, str]] = {
 """(feed, measure) to the reason and the query."""
 
 NO_CONTRACT = {
+    "cross_feed": "no feed: figures that set several feeds side by side, which is a mart's to do",
     "imd": "no contract of this feed", "mps_homicide_accused": "no contract of this feed",
     "mps_monthly_crime": "no contract of this feed", "mps_recorded_crime": "no contract of this feed",
     "offence_codes": "no contract of this feed",

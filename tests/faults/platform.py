@@ -134,12 +134,12 @@ class Platform:
     def landed(self, sha256: str) -> bytes:
         """Bytes in the landing store, out of their archive if they came in one."""
         store = pipeline.landing()
-        row = query("select container_sha256, member_name from ops.content where sha256 = %s limit 1", sha256)[0]
-        opened = (
-            store.open_member(row["container_sha256"], row["member_name"])
-            if row["container_sha256"]
-            else store.open(sha256)
+        inside = query(
+            "select container_sha256, member_name from ops.content where sha256 = %s and container_sha256 is not null",
+            sha256,
         )
+        # refused bytes are landed too, and are no content
+        opened = store.open_member(**inside[0]) if inside else store.open(sha256)
         with opened as stream:
             return stream.read()
 

@@ -25,7 +25,8 @@ def bounds(table: np.ndarray, hidden: list[int]) -> dict[int, Bounds]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_our_attacker_agrees_with_the_peer(seed: int, tmp_path: Path) -> None:
+def test_our_attacker_agrees_with_the_peer(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # it leaves its logs where it stands
     random = np.random.default_rng(seed)
     counts = random.negative_binomial(1.5, 0.08, size=(4, 4)) + 1
     rows = [(f"R{r}", f"Q{c}", 1.0) for r in range(4) for c in range(4) for _ in range(counts[r, c])]

@@ -54,6 +54,7 @@ create function ops.shown_reason(reason text, personal_data boolean) returns tex
 language sql immutable parallel safe as $$
     select case when personal_data then coalesce(substring(reason from '^([a-z0-9_]+):'), '') else reason end
 $$;
+revoke all on function ops.shown_reason from public;
 grant execute on function ops.shown_reason to publisher, analyst, analyst_restricted;
 comment on function ops.shown_reason is 'A reason as others may read it: of a restricted feed only the name of the check.';
 
