@@ -93,9 +93,14 @@ _INTERVALS = "migrator checker transformer publisher analyst analyst_restricted"
 
 FUNCTIONS = {
     "ops.stamp()": "migrator loader",
+    "ops.key_part('a'::text)": "migrator loader checker",
+    "ops.key_part(1::bigint)": "migrator loader checker",
+    "ops.key_part(1.0)": "migrator loader checker",
+    "ops.key_part(true)": "migrator loader checker",
+    "ops.key_part(date '2021-01-01')": "migrator loader checker",
+    "ops.key_part(now())": "migrator loader checker",
     "ops.settled_now()": "migrator loader transformer",
     "ops.note_batch_status()": "migrator",
-    "ops.key_part('a'::text)": "migrator loader checker",
     "ops.shown_reason('a: b', true)": "migrator publisher analyst analyst_restricted",
     "ops.next_unit(date '2021-01-01', 'month')": _SCORES,
     "ops.current_input()": _SCORES,
