@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 OF_BATCH = (
     "ops.batch_status", "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision",
-    "ops.batch_key", "quarantine.row", "quarantine.cell",
+    "ops.batch_key", "ops.confirmation", "ops.recount", "quarantine.row", "quarantine.cell",
 )  # fmt: skip
 MAY_HOLD_VALUES = {"quarantine.row": "record", "quarantine.cell": "received_value"}
 """The two columns outside raw in which a partner's values may stand."""

@@ -120,7 +120,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
         (staging / "stg_made_calls.sql").write_text(scaffold.staging_sql(contract, contract.resources[0]))
         (staging / "made_calls.yml").write_text(scaffold.sources_yaml(contract))
         assert transform.domains() == ("shared", "ambulance", "homicide", "police_uk", "measures")
-        with own_warehouse():
+        with own_warehouse("new_measure"):
             migrate()  # as every command does first: the new feed's tables
             every_feed("2022-07")
             older = calls(

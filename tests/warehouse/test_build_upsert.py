@@ -73,7 +73,7 @@ def made_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def inbox(made_checkout: Path, tmp_path: Path) -> Iterator[Path]:
     """An empty warehouse, and the folder in which the partner leaves its files."""
-    with own_warehouse():
+    with own_warehouse("made_reviews"):
         yield tmp_path
 
 
