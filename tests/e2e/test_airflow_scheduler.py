@@ -29,10 +29,10 @@ ENVIRONMENT = """
 import json, os
 from vru.profile import bind
 from vru.settings import settings
-bind("sandbox")
-settings().ensure_home()
 from vru.warehouse.migrate import migrate
+settings().ensure_home()
 migrate()
+bind("sandbox")
 from vru.orchestration.headless import migrate_airflow
 migrate_airflow()
 print("ENVIRONMENT" + json.dumps(dict(os.environ)))

@@ -118,6 +118,7 @@ def test_a_report_is_written_there_and_mailed_from_there(machines: Machines) -> 
     machines.be("building")
     assert transform.build(today=TODAY)
     reporting_home = machines.be("reporting")
+    reporting.make_ready(TODAY)
     path = reporting.write_report("quality", profile="files", today=TODAY, month=MONTH)
     assert str(path) == "s3://vru/reports/quality-2024-02.html"
     assert not (reporting_home / "reports").exists()

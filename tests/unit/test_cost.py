@@ -21,7 +21,7 @@ def test_the_mean_over_the_feeds_that_tests_are_named_after() -> None:
 
 def test_it_is_printed_at_the_end_whichever_process_ran_them() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/contract/test_suites.py", "-k", "test_cells_are_columns"],
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/contract/test_suites.py", "-k", "test_what_holds_for_every_resource"],
         cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

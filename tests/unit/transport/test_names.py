@@ -13,7 +13,8 @@ from vru.transport.names import named
 
 from tests.unit.transport.partner import contract, police, resource
 
-DAY = {"name": "day", "type": "date", "formats": ["%Y-%m-%d"], "description": "Day of the record."}
+DAY = {"name": "day", "type": "date", "formats": ["%Y-%m-%d"], "nullable": False,
+       "description": "Day of the record."}  # fmt: skip
 
 
 @pytest.mark.parametrize(
