@@ -12,8 +12,8 @@ from pathlib import Path
 from vru.settings import CHECKOUT
 
 PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
-MADE = shutil.ignore_patterns("__pycache__", "target", "logs", ".[!d]*")
-"""What is no part of the checkout; `.dbtignore` is one."""
+MADE = shutil.ignore_patterns("__pycache__", "target", "logs", ".user.yml")
+"""What is no part of the checkout; `.airflowignore` and `.dbtignore` are."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from tests.faults.case import EXIT_CODES, Expect
 from tests.faults.conftest import SEED, SHARE, without_lines
 from tests.faults.feeds import CATALOGUED, FEEDS, PAGED, RECORDS, SERVED, Feed, RawRow
 from tests.faults.partners import CataloguePartner, Partner, zipped
-from tests.faults.platform import Answer, Platform, Row, leaks, query
+from tests.faults.platform import Answer, Platform, Row, leaks, ledger, query
 from tests.faults.series import found, of_month
 from tests.faults.table.transport import (
     ARCHIVES,
@@ -291,6 +291,9 @@ def test_bi5_a_partner_that_is_busy_past_its_deadline_is_reported(
 ) -> None:
     """The run fails with the reason, and from the day after the deadline the feed's score falls."""
     partner, contract = served(feed, sandbox), load_contract(feed.name)
+    # a state has one profile, hence one calendar: what stood before was put in by hand, on the day of the wall clock
+    with ledger() as connection, connection.cursor() as cursor:
+        cursor.execute("update ops.attempt set asked_on = %s where feed = %s", (date(2022, 1, 1), feed.name))
     sandbox.fault(partner.file_glob, "status", code=503, retry_after=1)
     partner.serves(feed.clean)
     answer = platform.fetch(feed, sandbox.url, limits=WAITING)
