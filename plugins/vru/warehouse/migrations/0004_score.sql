@@ -407,9 +407,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         order by u.feed, u.outcome, u.attempt_id desc
     ),
     asked as materialized (
+        -- where there is no folder of deliveries, nobody is asked
         select distinct on (a.feed) a.feed, least(a.asked_on, $3) as asked_on, a.outcome
         from ops.attempt a
         where a.started_at <= coalesce($2, 'infinity') and ($1 is null or a.asked_on <= $3)
+          and not starts_with(a.reason, 'no_inbox: ')
         order by a.feed, a.asked_on desc, a.attempt_id desc
     ),
     owed as (
