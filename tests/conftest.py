@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -52,12 +53,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         ready.end()
 
 
+SEED = 20181104
+SHARES = {
+    "tests/unit/quality/test_every_check.py": 0.4,
+    "tests/unit/warehouse/server/test_embedded.py": 0.4,
+    "tests/warehouse/test_build_absent_feeds.py": 0.2,
+}
+"""Of files of many long proofs that need nothing of each other: what `make test` runs; `make test-faults` runs them all."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what proves that faults do no harm."""
+    """Mark what proves that faults do no harm, and as deep what is not in the seeded share of a long file.
+
+    Whether a test is drawn follows from its name; the first of each parametrised proof is in the share.
+    """
+    seen: set[str] = set()
     for item in items:
         if FAULTS in item.path.parents:
             item.add_marker(pytest.mark.fault)
+        file, _, name = item.nodeid.partition("::")
+        if file in SHARES and "[" in name:
+            drawn = random.Random(f"{SEED} {item.nodeid}").random() < SHARES[file]
+            proof = item.nodeid.partition("[")[0]
+            if proof in seen and not drawn:
+                item.add_marker(pytest.mark.deep)
+            seen.add(proof)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 -- Incremental marts write only the units that differ from what they were built from (`build_change`): first their
--- rows are deleted, in the same transaction, then those units that still stand are inserted. No date is compared. A
--- mart of rows that are replaced by key has `unit_key` for its unit column.
+-- rows are deleted, in the same transaction, then those units that still stand are inserted. No date is compared.
+-- A mart of rows that are replaced by key has `unit_key` for its unit column.
 {% macro delete_changed_units(feed, resource, unit_column) -%}
     {%- if is_incremental() -%}
         delete from {{ this }} as built

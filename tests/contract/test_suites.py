@@ -116,7 +116,8 @@ CONTRACT = Contract.model_validate(
                 "delivery": "snapshot", "grain": "month", "unit_column": "month",
                 "columns": [
                     {"name": "name", "description": "The name as written."},
-                    {"name": "month", "description": "Month of the note.", "type": "month", "formats": ["%Y-%m"]},
+                    {"name": "month", "description": "Month of the note.", "type": "month", "formats": ["%Y-%m"],
+                     "nullable": False},
                     {"name": "note_count", "description": "How many notes.", "type": "integer"},
                 ],
             }
@@ -299,8 +300,8 @@ def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) ->
     assert set(suite.resources) == {resource.name for resource in contract.resources}
     if feed == "demo":
         section = suite.resources["rows"]
-        assert (section.cells, section.cell_value) == (["month"], "note_count")
+        assert (section.cells, section.cell_value) == (["month", "name"], "note_count")
         assert {check.id for check in section.checks} == {
             "manifest_rows_agree", "file_is_whole", "no_month_lost", "month_not_in_future", "month_not_before_series",
-            "note_count_is_a_count", "volume_against_earlier_file",
+            "note_count_is_a_count", "volume_against_earlier_file", "name_is_filled",
         }  # fmt: skip

@@ -91,17 +91,9 @@ def test_every_kind_of_test_takes_it_by_itself(checkout: Scratch) -> None:
     assert int(counts["tests/faults/test_bad_input.py"]) >= 100
 
 
-def test_it_passes_a_share_of_them(checkout: Scratch) -> None:
-    """What every contract must fulfil, and the seeded share of the bad inputs."""
-    done = checkout.run(
-        "pytest", "-q", "-m", "not deep", "-k", FEED, "tests/contract", "tests/faults/test_bad_input.py"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "one more feed costs about" in done.stdout
-
-
 @pytest.mark.deep
 @pytest.mark.timeout(1500)
 def test_it_passes_all_of_them(checkout: Scratch) -> None:
+    """As `vru new-feed` wrote it, nothing filled in."""
     done = checkout.run("pytest", "-q", "-k", FEED, "tests", seconds=1400)
     assert done.returncode == 0, done.stdout + done.stderr

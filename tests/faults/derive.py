@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -163,7 +163,7 @@ def _made(column: Column, number: int, draw: Random) -> Any:
             ring = [[round(west + x, 4), round(south + y, 4)] for x, y in corners]
             return {"type": "Polygon", "coordinates": [ring]}
         case _:
-            return month.strftime(column.formats[0])
+            return datetime(month.year, month.month, 1, tzinfo=UTC).strftime(column.formats[0])
 
 
 def lengthened(resource: Resource, shape: Shape, content: bytes) -> bytes:

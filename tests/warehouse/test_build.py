@@ -235,6 +235,7 @@ def test_dbt_unit_tests(past: str) -> None:
     assert [found.node for found in runs if found.status != "pass"] == []
 
 
+@pytest.mark.deep
 def test_the_order_of_loading_makes_no_difference(marts: None) -> None:
     from vru import transform
 

@@ -37,12 +37,14 @@ def destroy(
     is_sure: Annotated[bool, typer.Option("--yes", help="Delete the warehouse and all it holds.")] = False,
 ) -> None:
     """Stop it and delete its data folder, wherever that is."""
+    from vru.settings import settings
     from vru.warehouse.server.embedded import Server
 
     _refuse_external("delete")
     if not is_sure:
         raise ValueError("this deletes the warehouse and all it holds; say --yes if you mean it")
     Server().destroy()
+    (settings().home / "airflow" / "migrated").unlink(missing_ok=True)  # Airflow's database went with it
     typer.echo("deleted")
 
 

@@ -80,7 +80,7 @@ resources:
     file: sample.csv
     vintage: 2022-02-15
     stands:
-      - {{vintage: 2022-01-20}}
+      - {{vintage: 2022-01-20, changes: [{{records: 1, set: {{Count: "11"}}}}]}}
     checks:
       manifest_rows_agree: {{announced: 201}}
       file_is_whole: {{is_cut: true}}
@@ -88,6 +88,8 @@ resources:
         - {{records: 5, copies: 1, set: {{Month: 2022-03}}}}
       month_not_before_series:
         - {{records: 5, copies: 1, set: {{Month: 1999-12}}}}
+      kind_is_filled:
+        - {{records: 5, set: {{Kind: ""}}}}
       value_count_is_a_count:
         - {{records: 5, copies: 1, set: {{Count: "-1"}}}}
       no_month_lost:

@@ -21,9 +21,10 @@ def suite_yaml(contract: Contract) -> str:
 
 
 def _section(resource: Resource) -> dict[str, Any]:
-    """Figures are followed by key or unit; they are the one column of counts, or else numbers of rows."""
+    """Figures are followed by key, or by unit and texts; they are the one column of counts, or numbers of rows."""
     section: dict[str, Any] = {}
-    if cells := resource.key or ([resource.unit_column] if resource.unit_column else []):
+    texts = [column.name for column in resource.columns if column.type == "text"]
+    if cells := resource.key or ([resource.unit_column, *texts] if resource.unit_column else []):
         section["cells"] = cells
         counts = [column.name for column in resource.columns if column.name.endswith("_count")]
         if len(counts) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from vru.contracts import Contract, load_contracts
+from vru.settings import settings
 from vru.warehouse import locks
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.raw_tables import sync_raw_tables
@@ -17,8 +19,8 @@ from vru.warehouse.raw_tables import sync_raw_tables
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class MigrationError(Exception):
-    """A migration that was applied has since been changed. Migrations are never edited: add the next one."""
+class MigrationError(ValueError):
+    """The database was made by other migrations than these; they are never edited, so it is another version's."""
 
 
 def migrate(contracts: Mapping[str, Contract] | None = None) -> list[str]:
@@ -48,20 +50,27 @@ def _apply_files(connection: Connection) -> list[str]:
         )
         cursor.execute("select file_name, sha256 from ops.migration")
         done = dict(cursor.fetchall())
-        new = []
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            text = path.read_text(encoding="utf-8")
-            sha256 = hashlib.sha256(text.encode()).hexdigest()
-            if path.name not in done:
-                cursor.execute(text)
-                cursor.execute("insert into ops.migration (file_name, sha256) values (%s, %s)", (path.name, sha256))
-                new.append(path.name)
-            elif done[path.name] != sha256:
-                raise MigrationError(
-                    f"migrations/{path.name} was changed after it was applied to this database; put it back and "
-                    "write the change as a new file with the next number"
-                )
+        ours = {path.name: path.read_text(encoding="utf-8") for path in sorted(MIGRATIONS.glob("*.sql"))}
+        sha256 = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in ours.items()}
+        if other := sorted(name for name in done if done[name] != sha256.get(name)):
+            raise MigrationError(_another_version(other[0]))
+        new = [name for name in ours if name not in done]
+        for name in new:
+            cursor.execute(ours[name])
+            cursor.execute("insert into ops.migration (file_name, sha256) values (%s, %s)", (name, sha256[name]))
     return new
+
+
+def _another_version(file_name: str) -> str:
+    """One sentence: what is wrong with the state, and the command that makes it new."""
+    if settings().database_url is not None:
+        mend = "drop and create again the database that VRU_DATABASE_URL names"
+    else:
+        mend = f"make it new with: vru --home {shlex.quote(str(settings().home))} db destroy --yes"
+    return (
+        f"this state was made by another version of the platform (migration {file_name} is not the one here) and "
+        f"cannot be carried over; what was received stays in its landing folder; {mend}"
+    )
 
 
 def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -> None:

@@ -102,7 +102,7 @@ def test_dates(parse: Parse) -> None:
 def test_times_are_utc_and_their_month_is_londons(parse: Parse, cell: str, value: datetime, month: date) -> None:
     columns = [
         {"name": "at", "type": "timestamp", "formats": ["%Y-%m-%dT%H:%M:%S%z", "%d/%m/%Y %H:%M"]},
-        {"name": "month", "type": "month", "month_of": "at"},
+        {"name": "month", "type": "month", "month_of": "at", "nullable": False},
     ]
     got = parse(f"at\n{cell}\n", contract(columns, grain="month", unit_column="month"))
     assert got.rows == [{"line_number": 2, "at": value, "month": month}]

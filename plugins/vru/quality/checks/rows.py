@@ -26,6 +26,16 @@ class NotNull(RowCheck):
     called = "expect_column_values_to_not_be_null"
     column: AnyColumn
 
+    @classmethod
+    def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
+        """Noted, for each column of free text that may be empty; what may not, the parse sees to."""
+        for column in resource.columns:
+            if column.type == "text" and column.nullable and column.values is None:
+                yield {
+                    "id": f"{column.name}_is_filled", "type": cls.called, "column": column.name, "severity": "warning",
+                    "reason": "A cell is empty that is usually filled. It is counted all the same; please fill it.",
+                }  # fmt: skip
+
     def failing(self, on: Subject) -> str:
         """The cell is null."""
         return f"({quoted(self.column)} is null)"
