@@ -103,7 +103,7 @@ def _restate_homicide(home: Path, number: int) -> None:
             (HOMICIDE,),
         )
         sha256, name = cursor.fetchone() or ("", "")
-    with Landing(str(settings().landing_dir)).open(sha256) as stream:
+    with Landing(settings().landing_dir).open(sha256) as stream:
         header, *rows = list(csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows, rows[-1]])

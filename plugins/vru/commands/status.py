@@ -50,11 +50,12 @@ def screen(profile: str, today: date, feeds: list[FeedStatus], about_marts: str)
     """The lines, none longer than 80 characters; what needs work first."""
     lines = [f"{profile}, {day(today)}" + (" (synthetic data)" if profile == "sandbox" else ""), about_marts, ""]
     width = max([len("feed"), *(len(feed.feed) for feed in feeds)])
-    lines.append(f"{'feed':{width}}  data up to  due         late last attempt standing")
+    row = "{:{}}  {!s:10}  {!s:10}  {:>5} {:12} {}".format
+    lines.append(row("feed", width, "data up to", "due", "late", "last attempt", "standing"))
     for feed in feeds:
         late = f"{feed.days_late} d" if feed.days_late else "-"
-        row = (feed.data_up_to or "-", feed.due_on or "-", late, feed.outcome or "never", feed.standing)
-        lines.append("{:{}}  {!s:10}  {!s:10}  {:>5} {:12} {}".format(feed.feed, width, *row))
+        told = (feed.data_up_to or "-", feed.due_on or "-", late, feed.outcome or "never", feed.standing)
+        lines.append(row(feed.feed, width, *told))
         if not feed.is_on_time:
             lines += [f"  {feed.reason}"] if feed.reason else []
             lines.append(f"  next: {next_command(feed)}")

@@ -144,7 +144,7 @@ class _Part:
         shown = {i: value for i, value in self.first.items() if value is not None}
         hidden = frozenset(i for i, value in self.first.items() if value is None)
         small = hidden
-        for seconds in range(len(WORLDS) if self.is_simple else len(self.numbers)):
+        for seconds in range(SECONDS + 1):
             if not self.unsafe(hidden, shown, seconds) or self.is_safe_if_told(small, hidden, shown):
                 return set(hidden)
             choice = self.choice(hidden, shown)

@@ -46,4 +46,4 @@ def make_ready(today: date, known_at: datetime | None = None, admitted_at: datet
             log.error("a build is due and failed; the report rests on the marts in use: %s", error)
             ready = Ready(are_marts_old=True)
     done = publish(landing=Landing(settings().landing_dir), contracts=load_contracts(), schema=ready.schema)
-    return replace(ready, fell_short=list(getattr(done, "fell_short", ())))
+    return replace(ready, fell_short=done.fell_short)

@@ -64,7 +64,8 @@ def run(arguments: Sequence[str], schema: str = BUILD, session: str = "vru: dbt"
 
 
 def _options(schema: str) -> list[str]:
-    folder = private_dir(settings().home / "dbt" / ("marts" if schema == BUILD else "asof"))
+    # dbt writes what it parsed there; the lease on the schema lets one process at a time do so
+    folder = private_dir(settings().home / "dbt" / schema)
     return [
         "--project-dir", str(settings().dbt_dir),
         "--profiles-dir", str(settings().dbt_dir),

@@ -265,6 +265,7 @@ def told(seeds: range) -> None:
     assert kept / cells > 0.25
 
 
+@pytest.mark.timeout(900)
 def test_made_up_families_keep_five_values_of_every_hidden_cell() -> None:
     told(range(200))
 

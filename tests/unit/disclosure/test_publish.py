@@ -16,7 +16,7 @@ from vru.contracts import Contract, load_contracts
 from vru.disclosure.publish import Published, publish
 from vru.disclosure.specification import Specification, load_specifications
 from vru.landing import Landing, LandingError
-from vru.reporting.quality_report import write_quality_report
+from vru.reporting import write_report
 from vru.warehouse import decisions
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
@@ -45,7 +45,7 @@ def restricted() -> dict[str, Contract]:
 
 
 def page(folder: Path) -> str:
-    path = write_quality_report(month=date(2022, 5, 1), out_dir=folder, today=date(2022, 5, 20), profile="files")
+    path = write_report("quality", month=date(2022, 5, 1), out_dir=folder, today=date(2022, 5, 20), profile="files")
     return path.read_text(encoding="utf-8")
 
 
@@ -65,7 +65,7 @@ def everything(role: str, schema: str, pattern: str) -> str:
 
 
 def files() -> list[tuple[str, str, int]]:
-    return query("select sha256, file_name, rows_parsed from ops.batch", "loader")
+    return query("select sha256, file_name, rows_parsed from ops.batch where feed = %s", "loader", (made.FEED,))
 
 
 # Loaded by hand
@@ -157,17 +157,17 @@ def page_after(landing: Landing, contracts: dict[str, Contract], folder: Path) -
 
 def test_of_a_restricted_feed_the_analyst_sees_no_file_and_no_count(landing: Landing) -> None:
     made.make(landing)
-    query("update ops.batch set reason = 'too_few: 3 of 117 rows are wrong'", "migrator")
+    query("update ops.batch set reason = 'too_few: 3 of 117 rows are wrong' where feed = %s", "migrator", (made.FEED,))
     query("insert into ops.check_result (batch_id, suite, check_id, check_type, severity, reason, is_success, "
           "element_count, unexpected_count) select batch_id, 's', 'c', 't', 'warning', 'r', false, 87654, 43210 "
-          "from ops.batch", "migrator")  # fmt: skip
+          "from ops.batch where feed = %s", "migrator", (made.FEED,))  # fmt: skip
     query("insert into ops.attempt (feed, resource, source_url, started_at, finished_at, outcome, sha256, size_bytes, "
           "reason) select feed, resource, source_url, now(), now(), 'refused', sha256, size_bytes, "
-          "'rows: 3 of 117 rows are wrong' from ops.stated", "migrator")  # fmt: skip
+          "'rows: 3 of 117 rows are wrong' from ops.stated where feed = %s", "migrator", (made.FEED,))  # fmt: skip
     shown = everything("analyst", "ops", "v\\_%")
     assert all(sha in shown and name in shown for sha, name, _ in files())
     assert "87654" in shown and "3 of 117" in shown
-    sizes = query("select size_bytes from ops.delivery", "loader")
+    sizes = query("select size_bytes from ops.stated where feed = %s", "loader", (made.FEED,))
     restricted()
     shown = everything("analyst", "ops", "v\\_%")
     assert made.FEED in shown

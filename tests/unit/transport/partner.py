@@ -219,7 +219,7 @@ def contract(transport: dict[str, Any], *resources: dict[str, Any], **more: Any)
 
 def police(window_months: int = 36) -> Contract:
     """An archive feed with one file per force and month."""
-    month = {"name": "month", "type": "month", "formats": ["%Y-%m"], "description": "Month of the record."}
+    month = {"name": "month", "type": "month", "formats": ["%Y-%m"], "nullable": False, "description": "A month."}
     return contract(
         {
             "kind": "archive",

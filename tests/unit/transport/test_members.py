@@ -20,7 +20,9 @@ from tests.books import ods, part, sheet, with_part, xlsx
 from tests.unit.transport.partner import CSV, FAST, World, contract, resource
 
 TABLE = [["code", "name"], ["E1", "Camden"]]
-MONTH = {"name": "month", "type": "month", "formats": ["%Y-%m"], "description": "Month of the record."}
+MONTH = {
+    "name": "month", "type": "month", "formats": ["%Y-%m"], "nullable": False, "description": "Month of the record."
+}  # fmt: skip
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DATASTORE = {"kind": "datastore", "url": "https://api.example/api/dataset/areas", "title_pattern": "."}
 

@@ -115,7 +115,6 @@ def whose_data(content: Content) -> Statement:
     refused = [t for t in content.troubles if t.kind != "quarantined"]
     statuses = [f.status for f in content.feeds]
     scored = sorted(((s.score, s.title, s) for s in statuses if s.score is not None), key=lambda each: each[:2])
-    never = [s.title for s in statuses if s.standing == "nothing yet"]
     if not scored and not refused:
         return Statement(question, "No feed has been scored yet.", "")
     parts = []
@@ -134,8 +133,6 @@ def whose_data(content: Content) -> Statement:
         parts.append(f"{KINDS[first.kind][1]}: {what}.")
     if len(refused) > 1:
         parts.append(_refused(refused))
-    if never:
-        parts.append(f"Nothing has come yet: {', '.join(never)}.")
     return Statement(question, answer, " ".join(parts))
 
 
