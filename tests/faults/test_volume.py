@@ -171,9 +171,10 @@ def test_bi36_gradual_5_months(feed: Feed, platform: Platform) -> None:
     """No step is remarkable by itself. A list that may lose nothing can only rise so."""
     shaped: Callable[[Feed, list[Record], int], list[Record]] = more_of if feed.is_keyed else shorter
     sizes = STEPS[feed.is_keyed]
+    records = without_canary(feed)
     files = [
-        file(feed, shaped(feed, without_canary(feed), count), day_after(feed, n))
-        for n, count in enumerate((199, *sizes), start=1)
+        file(feed, shaped(feed, records, count), day_after(feed, n))
+        for n, count in enumerate((len(records), *sizes), start=1)
     ]
     ends(platform, feed, files[:-1], files[-1], VOLUME[feed.label])
 
