@@ -164,6 +164,20 @@ def admit(feed: str) -> Outcome:
     return outcome
 
 
+def has_work(feed: str, deliveries: Sequence[int]) -> bool:
+    """Whether `parse`, `audit` or `admit` would find anything to do, or to say of these deliveries."""
+    connection = raw_connection("loader", name=f"work of {feed}")
+    try:
+        with connection:
+            return bool(
+                ledger.contents_to_parse(connection, feed)
+                or ledger.batches_waiting(connection, feed)
+                or any(b.status in ("rejected", "held") for b in _met(connection, [], deliveries))
+            )
+    finally:
+        connection.close()
+
+
 def has_news(feed: str, since: datetime) -> bool:
     """Whether a partner has stated since then what counts; without a new batch, an older one may be current again."""
     connection = raw_connection("loader", name=f"news of {feed}")

@@ -12,9 +12,9 @@ ORDER = (
     "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
     "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli",
 )  # fmt: skip
-ANYWHERE = ("settings", "errors", "files", "periods", "received", "contracts", "warehouse")
-"""What every package may import: where things are, how steps end, how a file is put in its place, calendar units, what is
-said of received bytes, what a feed promises, and the database."""
+ANYWHERE = ("settings", "errors", "files", "documents", "periods", "received", "contracts", "warehouse")
+"""What every package may import: where things are, how steps end, how a file is put in its place, how YAML is read,
+calendar units, what is said of received bytes, what a feed promises, and the database."""
 BESIDE = {"clock": ("sandbox",), "profile": ()}
 """Plain modules beside the packages, and what more they may import."""
 

@@ -6,9 +6,9 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
+from vru import documents
 from vru.contracts.base import Slug, Strict
 from vru.settings import settings
 
@@ -43,7 +43,10 @@ def shared_values(name: str, folder: Path | None = None) -> SharedValues:
     path = (folder or settings().feeds_dir) / "values" / f"{name}.yml"
     if not path.is_file():
         raise ValueError(f"no file values/{path.name}; add it or correct the name")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = documents.read(path)
+    except documents.DocumentError as error:
+        raise ValueError(f"values/{path.name}{error}") from error
     try:
         if not isinstance(content, dict) or not isinstance(content.get("seed"), str):
             return SharedValues(_SPELLED_OUT.validate_python(content))

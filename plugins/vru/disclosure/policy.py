@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from vru import documents
 
 POLICY_FILE = Path(__file__).with_name("policy.yml")
 
@@ -51,4 +52,4 @@ class Policy(BaseModel):
 @cache
 def load_policy(path: Path = POLICY_FILE) -> Policy:
     """The policy in ``path``. Raises pydantic.ValidationError where a parameter is missing or unknown."""
-    return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return Policy.model_validate(documents.read(path))

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vru import documents
 from vru.disclosure import columns
 from vru.disclosure.columns import Layout
 from vru.disclosure.policy import Policy, load_policy
@@ -102,9 +102,9 @@ def load_specifications(folder: Path | None = None, policy: Policy | None = None
 
 def _load(path: Path) -> Specification:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise SpecificationError(f"tables/{path.name}: not YAML; check the indentation and quotes there") from error
+        content = documents.read(path)
+    except documents.DocumentError as error:
+        raise SpecificationError(f"tables/{path.name}{error}") from error
     if not isinstance(content, dict):
         raise SpecificationError(f"tables/{path.name}: empty; a specification is a mapping that starts with 'comment:'")
     try:

@@ -62,6 +62,7 @@ def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[D
     Each task's log goes where Airflow's page looks for it, Airflow's own words to `logs/airflow-run.log`.
     """
     _spare_the_collector()
+    _spare_frameworks()
     environment.apply()
     os.environ["AIRFLOW__LOGGING__JSON_LOGS"] = "True"  # the form in which Airflow's page reads them
     # nobody logs in to this process; the page's own manager costs a second to import, and keeps its rights itself
@@ -83,6 +84,12 @@ def _spare_the_collector() -> None:
     # the last one registered runs first, so these run after whatever Airflow registers
     atexit.register(gc.disable)
     atexit.register(gc.freeze)
+
+
+def _spare_frameworks() -> None:
+    """Airflow's container of services imports every web framework that is installed; Airflow itself uses FastAPI's."""
+    for name in ("aiohttp", "flask"):
+        sys.modules.setdefault(f"svcs.{name}", None)  # type: ignore[arg-type] # None: cannot be imported
 
 
 def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str], None]) -> list[DagOutcome]:

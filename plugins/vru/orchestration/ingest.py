@@ -53,9 +53,9 @@ def ingest_dag(contract: Contract) -> DAG:
         params={"since": None, "period": None},
     )
 
-    @task(dag=dag)
-    def fetch() -> list[int]:
-        """Ask the partner and keep the bytes; the deliveries met."""
+    @task.short_circuit(dag=dag)
+    def fetch() -> bool:
+        """Ask the partner and keep the bytes; where that leaves nothing to do, what follows is skipped."""
         with task_errors():
             from airflow.sdk.exceptions import AirflowSkipException
 
@@ -74,7 +74,7 @@ def ingest_dag(contract: Contract) -> DAG:
             )  # fmt: skip
             get_current_context()["ti"].xcom_push(key="deliveries", value=fetched.deliveries)
             fetched.check()
-            return fetched.deliveries
+            return pipeline.has_work(feed, fetched.deliveries) or _has_news(feed)
 
     @task(dag=dag, trigger_rule="all_done")
     def parse() -> None:

@@ -7,9 +7,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from vru import documents
 from vru.contracts import Contract, Resource, load_contract
 from vru.contracts.base import Slug, Strict
 from vru.quality.checks import TYPES, BetweenCheck, CheckType, RowCheck, Subject
@@ -192,11 +192,9 @@ def load_mart_suites(folder: Path | None = None) -> list[MartSuite]:
 def _read(path: Path, subject: str, _changed: int, model: type[BaseModel]) -> BaseModel:
     where = f"expectations/{path.parent.name}/{path.name}"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise SuiteError(f"{where}{line}: not YAML; check the indentation and quotes there") from error
+        content = documents.read(path)
+    except documents.DocumentError as error:
+        raise SuiteError(f"{where}{error}") from error
     except ValueError as error:  # what looks like a date and is none
         raise SuiteError(f"{where}: a value cannot be read ({error}); correct it, or put it in quotes") from error
     if not isinstance(content, dict) or content.get(subject) != path.stem:

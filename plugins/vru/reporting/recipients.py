@@ -15,8 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from vru import documents
 from vru.errors import ShortfallError
 
 _ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
@@ -61,13 +60,13 @@ def load_approved(path: Path) -> Approved:
     try:
         if path.stat().st_mode & 0o022:
             raise RecipientError(f"{path}: other users can change it; close it: chmod 600 {path}")
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = documents.read(path)
     except FileNotFoundError:
         raise RecipientError(
             f"{path}: there is no list of approved recipients, so nothing is mailed; write one with 'domains' and "
             "'recipients'"
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, documents.DocumentError) as error:
         raise RecipientError(f"{path}: the approved recipients cannot be read ({type(error).__name__})") from None
     if not isinstance(found, dict) or set(found) != {"domains", "recipients"}:
         raise RecipientError(f"{path}: needs 'domains' and 'recipients', and nothing else")

@@ -60,6 +60,7 @@ def _base(release: Release, year: int) -> float:
     return 1.0
 
 
+@lru_cache(maxsize=8192)
 def _age_weight(authority: Authority, sex: int, age: int) -> float:
     """A smooth age profile: children, many young adults, fewer old people."""
     children = 1.25 - 0.012 * age if age < 18 else 0.0

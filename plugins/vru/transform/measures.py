@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from vru import documents
 from vru.contracts import Contract, load_contracts
 from vru.contracts.base import Slug, Strict
 from vru.contracts.problems import problems
@@ -219,11 +219,9 @@ def _scan(source: Specification, counting: Counting, areas: Areas) -> dict[str, 
 
 def _load(path: Path, contracts: Mapping[str, Contract]) -> Specification:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise MeasureError(f"{path.name}{line}: not YAML; check the indentation and quotes there") from error
+        content = documents.read(path)
+    except documents.DocumentError as error:
+        raise MeasureError(f"{path.name}{error}") from error
     feed = path.name.removesuffix(SUFFIX)
     if not isinstance(content, dict) or content.get("source_feed") != feed:
         raise MeasureError(f"{path.name}, key source_feed: must be '{feed}', the name of the file; rename one of them")

@@ -8,11 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from vru import documents
 from vru.transform.measures import SUFFIX
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -65,5 +62,5 @@ def _models(project: Path, layer: str = "") -> Iterator[dict[str, Any]]:
 
 @cache
 def _content(path: Path, _changed: int) -> dict[str, Any]:
-    found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 # a safe loader, the C one if there
+    found = documents.read(path)
     return found if isinstance(found, dict) else {}

@@ -79,7 +79,7 @@ def _sync(connection: Connection, contract: Contract, resource: Resource, standi
         if standing is None:
             definitions = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(kind)) for c, kind, _ in columns]
             cursor.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
-            cursor.execute(sql.SQL("create index on {} (batch_id)").format(table))
+            cursor.execute(sql.SQL("create index on {} using brin (batch_id) with (autosummarize)").format(table))
             missing = columns
         else:
             missing = [c for c in columns if c[0] not in standing]

@@ -13,17 +13,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from vru import documents
 from vru.disclosure.publish import table_name
 from vru.disclosure.readers import rows
 from vru.reporting.model import Asked, ReportError
 from vru.reporting.reports.quality.feeds import Feed, Row, read_feeds
 from vru.reporting.reports.quality.troubles import Trouble, read_troubles
 
-SAID: dict[str, Any] = yaml.safe_load((Path(__file__).with_name("templates") / "words.yml").read_text(encoding="utf-8"))
+SAID: dict[str, Any] = documents.read(Path(__file__).with_name("templates") / "words.yml")
 """Which published tables the report shows, and the sentences that name what they count."""
 
 
