@@ -61,6 +61,13 @@ def test_a_second_run_asks_again_and_makes_no_batch(vru: Home, tmp_path: Path) -
     assert vru.sql("select count(*) from ops.attempt")[0][0] == 2 * attempts
     states = vru.sql("select dag_id, state from dag_run order by id desc limit 7", role="airflow")
     assert {state for _, state in states} == {"success"}
+    tasks = vru.sql(
+        "select distinct task_id, t.state from task_instance t join dag_run r using (dag_id, run_id) "
+        "where dag_id like 'ingest__%' and r.id in (select max(id) from dag_run group by dag_id)",
+        role="airflow",
+    )
+    skipped = {("parse", "skipped"), ("audit", "skipped"), ("admit", "skipped"), ("finish", "skipped")}
+    assert set(tasks) == {("fetch", "success"), *skipped}
 
 
 def test_listings_have_the_columns_that_programs_rely_on(vru: Home) -> None:

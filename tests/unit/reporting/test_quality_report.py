@@ -19,6 +19,8 @@ from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
 from vru.reporting import ReportError, write_report
+from vru.reporting import write as write_module
+from vru.reporting.reports.quality.page import QualityReport
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
 
@@ -152,6 +154,32 @@ def test_the_same_input_gives_the_same_bytes_and_one_ledger_row(landing: Landing
     assert query("select kind, month, file_name, sha256 from ops.report") == [
         ("quality", MONTH, "quality-2022-05.html", hashlib.sha256(first.encode()).hexdigest())
     ]
+
+
+def test_a_page_that_stands_is_not_drawn_again_and_a_changed_one_is(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.make(landing)
+    publish(landing=landing, contracts=load_contracts())
+    drawn = []
+    render = QualityReport.render
+    monkeypatch.setattr(QualityReport, "render", lambda *given: (drawn.append(given), render(*given))[1])
+    first = write(tmp_path)
+    assert write(tmp_path) == first
+    assert len(drawn) == 1, "nothing differs"
+    (tmp_path / "quality-2022-05.html").write_text("spoilt", encoding="utf-8")
+    assert write(tmp_path) == first
+    assert len(drawn) == 2, "the file is not the one that was written"
+    assert write(tmp_path, are_marts_old=True) != first
+    assert len(drawn) == 3, "something else was asked"
+    assert write(tmp_path) == first
+    (before,) = query("select count(*) from ops.report")
+    monkeypatch.setattr(write_module, "_program", lambda: ["a later version"])
+    assert write(tmp_path) == first
+    assert len(drawn) == 5, "the program is another"
+    assert query("select count(*) from ops.report") == [before], "the same page is noted once"
+    assert write(tmp_path) == first
+    assert len(drawn) == 5
 
 
 def test_the_page_says_what_came_and_what_did_not(landing: Landing, tmp_path: Path) -> None:
