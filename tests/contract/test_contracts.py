@@ -87,6 +87,27 @@ def test_a_mistake_is_told_with_file_key_and_mend(tmp_path: Path, change: tuple[
         assert word in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("police_uk_street.yml", ("cadence_days: 31", "cadence_days: never"), ["must be a number", "period by period"]),
+        ("values/borough.yml", ("seed:", "seed: ["), ["values_from", "values/borough.yml, line", "not YAML"]),
+    ],
+)
+def test_a_mistake_elsewhere_is_told_likewise(
+    tmp_path: Path, name: str, change: tuple[str, str], words: list[str]
+) -> None:
+    shutil.copytree(CHECKOUT / "feeds", tmp_path / "feeds")
+    path = tmp_path / "feeds" / name
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(change[0], change[1], 1), encoding="utf-8")
+    with pytest.raises(ContractError) as raised:
+        load_contracts(tmp_path / "feeds")
+    for word in words:
+        assert word in str(raised.value)
+
+
 def test_an_unknown_feed_is_told_with_the_known_ones() -> None:
     with pytest.raises(ContractError, match="police_uk_street"):
         load_contract("police_uk_stret")

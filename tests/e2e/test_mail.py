@@ -52,8 +52,8 @@ def write_report(page: str, title: str = "Data quality report, March 2022 (synth
     connection = raw_connection("publisher")
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "insert into ops.report (kind, month, today, build_id, file_name, sha256, summary) "
-            "values ('quality', '2022-03-01', '2022-04-15', 1, %s, %s, %s)",
+            "insert into ops.report (kind, month, today, build_id, file_name, sha256, input_sha256, summary) "
+            "values ('quality', '2022-03-01', '2022-04-15', 1, %s, %s, '', %s)",
             (name, hashlib.sha256(page.encode()).hexdigest(), Json(summary)),
         )
     connection.close()

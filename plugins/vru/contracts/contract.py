@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,7 +33,8 @@ class Contract(Strict):
     contract_version: int = Field(ge=1)
     schedule: str
     """Cron expression, Europe/London."""
-    cadence_days: int = Field(gt=0)
+    cadence_days: Annotated[int, Field(gt=0)] | Literal["never"]
+    """Days from one delivery to the next; `never` where each partition is a vintage that stands as it was stated."""
     due_lag_days: int = Field(ge=0)
     """Days after the end of a period by which it should have come."""
     tolerance_pct: float = Field(default=1.0, ge=0, le=1.0)
@@ -76,6 +77,9 @@ class Contract(Strict):
         for child in self.resources:
             if child.parent is not None:
                 self._check_parent(child, child.parent)
+        regular = [r.name for r in self.resources if r.delivery == "period" and r.grain != "none"]
+        if self.cadence_days == "never" and regular:
+            raise ValueError(f"'cadence_days' must be a number: resource {regular} comes period by period")
         if self.row_is_person and self.tolerance_pct != 0:
             raise ValueError("'tolerance_pct' must be 0 where a row is a person or a death")
         if isinstance(self.transport, Nomis | Arcgis):

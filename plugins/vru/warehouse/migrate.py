@@ -79,7 +79,7 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
     for c in contracts.values():
         feeds.append(
             (c.feed, c.title, c.publisher, c.owner, c.licence, c.attribution, c.homepage, c.contract_version,
-             c.cadence_days, c.due_lag_days, c.personal_data)
+             None if c.cadence_days == "never" else c.cadence_days, c.due_lag_days, c.personal_data)
         )  # fmt: skip
         for r in c.resources:
             resources.append(

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from vru import clock
 from vru.contracts import load_contract
+from vru.contracts.values import shared_values
 from vru.warehouse import feed_status
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.feed_status import FeedStatus
@@ -22,7 +23,7 @@ from tests.unit.quality.walk.gate import Gate
 if TYPE_CHECKING:
     from vru.warehouse.server.embedded import Server
 
-STREET, POPULATION = "police_uk_street", "ons_population"
+STREET, POPULATION, AREAS = "police_uk_street", "ons_population", "ons_geography"
 NEWEST = date(2022, 7, 1)
 DUE = month_end(date(2022, 8, 1)) + timedelta(days=62)
 """When the month after the newest one is due."""
@@ -156,6 +157,19 @@ def test_a_list_without_a_period_is_due_by_its_issue(warehouse: Warehouse) -> No
     on_time, late = (status(due + timedelta(days=days), POPULATION) for days in (0, 73))
     assert (on_time.standing, on_time.due_on, on_time.timeliness) == ("on time", due, 100)
     assert (late.standing, late.days_late, late.timeliness) == ("late", 73, pytest.approx(80, abs=0.01))
+
+
+def test_a_list_of_areas_is_final_and_nothing_more_is_due(warehouse: Warehouse) -> None:
+    from vru import quality
+
+    assert load_contract(AREAS).cadence_days == "never"
+    codes = {code: name for name, code in shared_values("borough").codes.items() if code.startswith("E09")}
+    boroughs = [{"borough_code": code, "borough_name": name} for code, name in sorted(codes.items())]
+    batch = warehouse.parsed(AREAS, "borough", boroughs, vintage="2014-06-01")
+    quality.audit(batch, today=date(2014, 6, 1))
+    assert quality.admit(batch)
+    found = status(date(2040, 1, 1), AREAS)
+    assert (found.standing, found.due_on, found.days_late, found.timeliness) == ("on time", None, 0, None)
 
 
 def test_what_one_download_brings_of_the_past_is_no_late_delivery(gate: Gate) -> None:

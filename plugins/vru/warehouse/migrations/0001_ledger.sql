@@ -47,7 +47,7 @@ create table ops.feed (
     attribution       text not null,
     homepage          text not null,
     contract_version  integer not null,
-    cadence_days      integer not null,
+    cadence_days      integer,  -- null: nothing more is ever due
     due_lag_days      integer not null,
     personal_data     boolean not null
 );

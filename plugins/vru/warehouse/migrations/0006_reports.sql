@@ -11,9 +11,12 @@ create table ops.report (
     build_id     bigint,
     file_name    text not null,
     sha256       text not null,
+    input_sha256 text not null,
     written_at   timestamptz not null default clock_timestamp(),
     summary      jsonb not null default '{}'
 );
+comment on column ops.report.input_sha256 is
+    'SHA-256 of all that the page is made of: what was read for it, what was asked, and the program itself.';
 comment on column ops.report.summary is 'The title and the statements with which the report opens: what its mail says.';
 
 -- One row is one report to one recipient. A row that stays 'sending' is a mail of which nobody knows whether it left.

@@ -23,7 +23,7 @@ grant insert on ops.check_result to checker;
 grant insert, update on ops.build, ops.model_run to transformer;
 grant insert, update, delete on ops.lease to transformer;
 grant insert on ops.check_result to transformer;
-grant insert on ops.report to publisher;
+grant insert, update (input_sha256) on ops.report to publisher;
 -- exact counts behind protected cells: for who judges the next release
 revoke all on ops.release_cell from loader, checker, transformer;
 revoke update, delete on ops.confirmation, ops.release_refusal, ops.recount, ops.recount_cell from loader;

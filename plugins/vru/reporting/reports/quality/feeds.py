@@ -33,7 +33,6 @@ class Feed:
     publisher: str
     licence: str
     attribution: str
-    cadence_days: int
     personal_data: bool
     status: FeedStatus
     files: Mapping[str, int]
@@ -59,7 +58,7 @@ def read_feeds(connection: Connection, asked: Asked, contents: Sequence[Row]) ->
     found = []
     for row in rows(
         connection,
-        "select feed, title, publisher, licence, attribution, cadence_days, personal_data from ops.feed order by title",
+        "select feed, title, publisher, licence, attribution, personal_data from ops.feed order by title",
     ):
         mine = [c for c in contents if c["feed"] == row["feed"]]
         admitted = [c for c in mine if c["state"] == "admitted"]
