@@ -98,13 +98,11 @@ def _written(batch_id: int, frame: pl.DataFrame) -> _Written:
 
 
 def _is_plain(rows: pl.DataFrame, content: NDArray[np.uint8]) -> bool:
-    """Whether the only tabs, newlines and backslashes are those that part the cells and mark the nulls."""
+    """Whether the only control characters and backslashes are those that part the cells and mark the nulls."""
     nulls = sum(rows[name].null_count() for name in rows.columns)
     return bool(
-        np.count_nonzero(content == ord("\n")) == rows.height
-        and np.count_nonzero(content == ord("\t")) == rows.height * (rows.width - 1)
+        np.count_nonzero(content < ord(" ")) == rows.height * rows.width
         and np.count_nonzero(content == ord("\\")) == nulls
-        and not (content == ord("\r")).any()
     )
 
 
