@@ -74,5 +74,7 @@ def test_a_run_ends_with_1_and_its_report_says_first_who_is_silent(new_home: Cal
     head = re.sub(r"<[^>]+>", " ", page.split("<body", 1)[1].split("<h2", 1)[0])
     assert f"{SILENT}, data up to June 2022." in head
     assert "No feed" not in page
-    (summary,) = home.sql("select summary -> 'statements' -> 0 ->> 'answer' from ops.report order by 1 desc limit 1")[0]
+    (summary,) = home.sql(
+        "select summary -> 'statements' -> 0 ->> 'answer' from ops.report order by report_id desc limit 1"
+    )[0]
     assert summary == "Of 5 feeds 1 is silent and 4 have sent nothing yet.", "the mail says so first, too"

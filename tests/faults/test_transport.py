@@ -348,6 +348,7 @@ print("RESULT" + json.dumps(seen))
 def test_airflow_retries_what_may_pass_and_nothing_else(platform: Platform, sandbox: SandboxServer) -> None:
     """The real DAG with one retry, run twice: a partner that says no is asked once, one that drops the line in two tries."""
     catalogue = served(CATALOGUED[0], sandbox).catalogue
+    sandbox.clear_requests()
     sandbox.fault(catalogue, "status", times=1, code=401)
     sandbox.fault(catalogue, "drop")
     home = Home(platform.home, {"VRU_PROFILE": "sandbox", "VRU_SANDBOX_URL": sandbox.url})

@@ -54,9 +54,13 @@ PER_HEAD = ("population_count", "population_year", "rate_per_100k", "rate_low", 
 
 
 def says_why_there_is_no_rate(row: Row) -> bool:
-    """In one of two columns, and the figure is known since its count alone."""
-    reason = NO_POPULATION if row["null_reason"] is None else None
-    return (row["rate_null_reason"], row["known_at"]) == (reason, row["count_known_at"])
+    """In one of two columns, with its code, and the figure is known since its count alone."""
+    code, reason = ("no_population", NO_POPULATION) if row["null_reason"] is None else (None, None)
+    return (row["rate_null_reason_code"], row["rate_null_reason"], row["known_at"]) == (
+        code,
+        reason,
+        row["count_known_at"],
+    )
 
 
 EFFECTS = {
@@ -79,7 +83,7 @@ EFFECTS = {
         {
             "mart_measure": Lean(
                 (*PER_HEAD, "population_series", "population_known_at"),
-                ("rate_null_reason", "known_at", "quality_score"),
+                ("rate_null_reason_code", "rate_null_reason", "known_at", "quality_score"),
                 says_why_there_is_no_rate,
             ),
             "headline_london_month": Lean(PER_HEAD, ("known_at", "quality_score")),
