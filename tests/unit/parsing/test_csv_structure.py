@@ -104,6 +104,95 @@ def test_a_quoted_cell_that_swallows_records_refuses_the_file(parse: Parse) -> N
     assert caught.value.line == 11
 
 
+NOTE = {"name": "note"}
+MONTH = {"name": "month", "type": "month", "formats": ["%Y-%m"]}
+COUNT = {"name": "count", "type": "integer"}
+KIND = {"name": "kind", "values": {"Visit": [], "Call": []}}
+OPEN = {**KIND, "unmapped": "null_cell"}
+
+
+def swallowing(columns: list[dict[str, Any]], whole: int, end: str = "\n") -> str:
+    """Sound records, but from the tenth on a quoted note swallows some: so many whole ones and the halves beside them."""
+    cells = {"note": "words", "month": "2021-08", "count": "7", "kind": "call"}
+    lines = [",".join(column["name"] for column in columns)]
+    lines += [",".join(cells[column["name"]] for column in columns)] * 60
+    lines[10] = lines[10].replace("words", '"words', 1)
+    lines[11 + whole] = lines[11 + whole].replace("words", 'words"', 1)
+    return end.join(lines) + end
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        ([MONTH, NOTE, COUNT], 3),
+        ([MONTH, KIND, NOTE], 3),
+        ([NOTE, MONTH, COUNT], 3),
+        ([MONTH, OPEN, NOTE, COUNT], 3),
+        ([MONTH, NOTE], 10),
+        ([NOTE, COUNT], 10),
+        ([OPEN, NOTE, COUNT], 10),
+        ([{"name": "month"}, NOTE, {"name": "count"}, OPEN], 10),
+    ],
+    ids=lambda value: "-".join(column["name"] for column in value) if isinstance(value, list) else str(value),
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_in_a_narrow_table_as_many_lines_as_no_text_has_are_records(
+    parse: Parse, columns: list[dict[str, Any]], lines: int, end: str
+) -> None:
+    for swallowed in (lines, lines + 1, 45):
+        with pytest.raises(Unreadable) as caught:
+            parse(swallowing(columns, swallowed, end), contract(columns))
+        assert (caught.value.code, caught.value.line) == ("bad_quote", 11)
+    got = parse(swallowing(columns, lines - 1, end), contract(columns))
+    assert len(got.rows) + len(got.rejects) == 60 - lines, "so few may be words"
+
+
+def test_a_cell_that_holds_some_words_before_the_records_is_named_by_its_own_line(parse: Parse) -> None:
+    text = swallowing([MONTH, NOTE, COUNT], 20)
+    text = text.replace('"words', '"words\n\nmore, and, more\n2021-08,words', 1)
+    with pytest.raises(Unreadable) as caught:
+        parse(text, contract([MONTH, NOTE, COUNT]))
+    assert (caught.value.code, caught.value.line) == ("bad_quote", 11)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ([NOTE, NOTE | {"name": "other"}], "Surname, forename\n" * 40),
+        ([MONTH, NOTE], "Surname, forename\n" * 40),
+        (
+            [MONTH, NOTE, COUNT],
+            "when, what, how many\n2021-08, seen twice, 2\n2021-09, seen once, 1\nand so on, as before, 7\n" * 20,
+        ),
+        ([MONTH, NOTE, COUNT], "2021-08,it was so\n" * 40),
+        ([MONTH, NOTE, COUNT], ",,\n" * 40),
+        ([NOTE, COUNT], "Monday, 3\nTuesday, 5\nWednesday, 2\nThursday, 4\nFriday, 1\nSaturday, 0\nSunday, 9\n"),
+        ([NOTE, COUNT], "Monday, none\n" * 40),
+        ([KIND, NOTE], "Statement, taken\n" * 40),
+    ],
+    ids=range(8),
+)
+def test_words_with_many_lines_are_words(parse: Parse, columns: list[dict[str, Any]], words: str) -> None:
+    cells = {"month": "2021-08", "count": "7", "kind": "call", "other": "x", "note": f'"{words}"'}
+    names = [column["name"] for column in columns]
+    got = parse(f"{','.join(names)}\n{','.join(cells[name] for name in names)}\n", contract(columns))
+    assert [row["note"] for row in got.rows] == [words]
+    assert got.rejects == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(CELL, CELL, CELL), min_size=3, max_size=20), st.integers(1, 400))
+def test_whatever_lines_a_cell_of_a_narrow_table_holds_they_are_read(rows: list[tuple[str, ...]], block: int) -> None:
+    """Lines of three cells that are no records."""
+    bare = [",".join(cell.replace('"', "").replace(",", "").replace("\n", "") for cell in row) for row in rows]
+    words = "\n".join(bare)
+    text = f'month,note,count\n2021-08,"x\n{words}\nx",7\n2021-09,,8\n'
+    got = Result(
+        read(contract([MONTH, NOTE, COUNT]), "rows", io.BytesIO(text.encode()), file_name="f", block_bytes=block)
+    )
+    assert [row["note"] for row in got.rows] == [f"x\n{words}\nx", None]
+
+
 def test_ragged_rows_go_to_quarantine_with_their_line(parse: Parse) -> None:
     got = parse('c0,c1\na,b\nshort\n"x\ny",b,extra\n\nc,d\n', texts(2))
     assert got.codes == [(3, "", "too_few_cells"), (4, "", "too_many_cells"), (6, "", "blank_row")]

@@ -14,6 +14,7 @@ from vru.landing.workbook import MAGIC
 from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_types
 from vru.parsing.formats.base import Opened, Sizes
 from vru.parsing.formats.csv_structure import Block, Blocks, Flags, Positions
+from vru.parsing.formats.likeness import likeness
 from vru.parsing.header import HeaderMap, fits, match_header
 from vru.parsing.model import Cells, Reject, Unreadable
 from vru.parsing.stream import (
@@ -69,6 +70,7 @@ def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: S
         form.delimiter,
         first_line=1 + lines,
         width=columns.width,
+        likeness=likeness(resource, columns, form.delimiter),
         header=head[:start].removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"),
         block_bytes=sizes.block_bytes,
     )

@@ -7,7 +7,7 @@ block in which a quote stands anywhere else than at the edge of a cell, or doubl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,27 @@ from vru.parsing.formats.base import BLOCK_BYTES
 from vru.parsing.model import Unreadable
 from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
 
-#: A record may hold lines that look like records only in a narrow table, where text can do so by chance.
+#: From this width on no text has a line with as many delimiters as a record; in a narrower table one can by chance.
 MIN_WIDTH_OF_SWALLOWED = 5
 
 LF, CR, TAB, QUOTE, DELETE = 10, 13, 9, 34, 127
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """When lines inside a quoted cell are taken for records: so many in a row, each of which `is_record`.
+
+    `is_record` is given whole lines, each ended by LF and with as many cells as a record, none of them quoted.
+    """
+
+    lines: int
+    is_record: Callable[[bytes], Flags]
+
+
+ONE_LINE = Likeness(1, lambda lines: np.ones(lines.count(b"\n"), np.bool_))
+"""As many delimiters as a record has are enough."""
 
 
 @dataclass
@@ -61,6 +76,7 @@ class Blocks:
         *,
         first_line: int = 1,
         width: int = 0,
+        likeness: Likeness | None = None,
         header: bytes = b"",
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
@@ -70,6 +86,7 @@ class Blocks:
         self._line = first_line
         self._block_bytes = block_bytes
         self.width = width
+        self._likeness = ONE_LINE if width >= MIN_WIDTH_OF_SWALLOWED else likeness
         self.has_final_newline = True
 
     def __iter__(self) -> Iterator[Block]:
@@ -199,19 +216,27 @@ class Blocks:
         return np.delete(a, returns).tobytes()
 
     def _refuse_swallowed(self, a: NDArray[np.uint8], newlines: Positions, delimiters: Positions, line: int) -> None:
-        """Refuse a quoted cell with a whole line in it that has as many delimiters as a record."""
-        if self.width < MIN_WIDTH_OF_SWALLOWED or len(newlines) < 2:
+        """Refuse a quoted cell that holds whole lines which look like records of this table."""
+        if self._likeness is None or len(newlines) < 2:
             return
-        quotes_before = np.searchsorted(np.flatnonzero(a == QUOTE), newlines)
+        quotes = np.flatnonzero(a == QUOTE)
+        quotes_before = np.searchsorted(quotes, newlines)
+        # line i + 1 stands whole, without a quote, in the cell that the newlines i and i + 1 stand in
         within = np.flatnonzero((quotes_before[:-1] == quotes_before[1:]) & (quotes_before[1:] & 1 == 1))
         before = np.searchsorted(delimiters, newlines[within])
         upto = np.searchsorted(delimiters, newlines[within + 1])
-        found = within[upto - before == self.width - 1]
+        found = _in_a_row(within[upto - before == self.width - 1], quotes_before, self._likeness.lines)
+        if not len(found):
+            return
+        runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+        lines = b"".join(a[newlines[run[0]] + 1 : newlines[run[-1] + 1] + 1].tobytes() for run in runs)
+        found = _in_a_row(found[self._likeness.is_record(lines)], quotes_before, self._likeness.lines)
         if len(found):
+            opening = quotes[quotes_before[found[0]] - 1]
             raise Unreadable(
                 "bad_quote",
                 "a quoted cell holds whole lines that look like records, so a quote is missing or not doubled",
-                line=line + int(found[0]),
+                line=line + int(np.searchsorted(newlines, opening)),
             )
 
     def _refuse_long_cells(self, separators: Positions, newlines: Positions, line: int) -> None:
@@ -222,6 +247,15 @@ class Blocks:
                 f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
                 line=line + int(np.searchsorted(newlines, at)),
             )
+
+
+def _in_a_row(lines: Positions, quotes_before: Positions, count: int) -> Positions:
+    """Of some lines those that stand with at least so many in a row inside one quoted cell."""
+    if count == 1 or len(lines) < count:
+        return lines[:0] if len(lines) < count else lines
+    breaks = np.flatnonzero((np.diff(lines) > 1) | (np.diff(quotes_before[lines]) > 0)) + 1
+    lengths = np.diff(breaks, prepend=0, append=len(lines))
+    return lines[np.repeat(lengths >= count, lengths)]
 
 
 def first_bad_quote(data: bytes, delimiter: int) -> int:
