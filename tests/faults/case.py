@@ -74,7 +74,7 @@ class Expect:
     never_stored: tuple[str, ...] = ()
     tries: int | None = None
     is_exact: bool = False
-    """Raw holds what Python's csv module reads from the very bytes."""
+    """Raw holds what Python's csv module reads from the very bytes, what is in quarantine apart."""
     is_clean: bool = False
     """And that is what it reads from the clean file, the lines apart."""
 
@@ -116,6 +116,33 @@ def rows(
         return replace(found, status="held", codes=("quarantine_over_tolerance",), line=lines[0])
 
     return expect
+
+
+def of_cell(feed: Feed, record: int, header: str, check: str, records: int = RECORDS) -> Expect:
+    """A record goes to quarantine for one of its cells.
+
+    A bad value of the key, or a day that may be a month, holds the file, however few they are.
+    """
+    found = rows(check, feed.line(record), records=records, lost=(record,))(feed)
+    if found.status == "admitted" and feed.column(header).name in feed.declared.key:
+        return replace(found, status="held", codes=("bad_value_in_key",))
+    if found.status == "admitted" and check == "day_month_swap":
+        return replace(found, status="held", codes=(check,), line=feed.line(record))
+    return found
+
+
+def with_cell(feed: Feed, record: int, header: str, cells: Mapping[str, Any], records: int = RECORDS) -> Expect:
+    """What becomes of a file whose record now has these cells, of which one changed: whether it can stay."""
+    check = feed.fault(header, cells)
+    return (
+        of_cell(feed, record, header, check, records) if check else Expect("admitted", records=records, is_exact=True)
+    )
+
+
+def and_held(code: str, found: Expect) -> Expect:
+    """A check of the whole fails too, but what is wrong with rows is said first; raw holds every other record exactly."""
+    exactly = replace(found, is_exact=True, is_clean=False)
+    return exactly if found.status == "held" else replace(exactly, status="held", codes=(code,), line=None)
 
 
 def exact(

@@ -58,6 +58,12 @@ def cut_in_last_cell(feed: Feed, content: bytes) -> bytes:
     return b"".join(before) + last[:-2]
 
 
+def last_cell(feed: Feed, content: bytes) -> tuple[str, dict[str, str]]:
+    """The last header, and the last record by header."""
+    header, *_, last = records(content)
+    return header[-1], dict(zip(header, last, strict=True))
+
+
 def without_final_newline(feed: Feed, content: bytes) -> bytes:
     """Everything is there but the end of the last line."""
     return content.removesuffix(b"\n")

@@ -176,7 +176,7 @@ def lengthened(resource: Resource, shape: Shape, content: bytes) -> bytes:
 
 def again(resource: Resource, found: list[Record], since: int = 0) -> Iterator[Record]:
     """The records without end, block by block; of a list with a key each block has keys of its own."""
-    header = _growing(resource, found)
+    header = growing(resource, found)
     numbers = [int(re.search(r"\d+$", str(r[header]))[0]) for r in found] if header else []  # type: ignore[index]
     span = max(numbers) - min(numbers) + 1 if header else 0
     for block in itertools.count(since):
@@ -187,7 +187,7 @@ def again(resource: Resource, found: list[Record], since: int = 0) -> Iterator[R
             yield copy
 
 
-def _growing(resource: Resource, found: list[Record]) -> str:
+def growing(resource: Resource, found: list[Record]) -> str:
     """The header of the key column of which there can be more: a number, else a code that ends in digits."""
     columns = sorted((resource.column(name) for name in resource.key), key=lambda column: column.type != "integer")
     return next((h for column in columns for h in found[0] if h.lower() in spelled(column)), "")

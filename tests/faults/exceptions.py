@@ -125,12 +125,6 @@ def put(header: str, value: Any, numbers: Iterable[int] | None = None) -> Change
     return r.edited(r.cell(lambda feed: header, lambda feed, now: value(now) if callable(value) else value), numbers)
 
 
-def year_2031(feed: Feed) -> Expect:
-    """Each of a hundred times as many records, but those of the clean file, is of a year that has not come."""
-    lines = range(RECORDS + 2, 100 * RECORDS + 2)
-    return rows("mid_year_is_plausible", *lines, records=100 * RECORDS)(feed)
-
-
 def far_north(feed: Feed, content: bytes) -> bytes:
     """Every place that is known is in another city."""
     placed = [number for number, record in enumerate(opened(feed.shape, content)) if record["Latitude"]]
@@ -139,9 +133,6 @@ def far_north(feed: Feed, content: bytes) -> bytes:
 
 RECORD = 50
 FAR_AWAY = {"type": "Polygon", "coordinates": [[[-2.3, 53.4], [-2.2, 53.4], [-2.2, 53.5], [-2.3, 53.4]]]}
-
-FAR_MORE: dict[str, Expected] = {"ons_population": year_2031}
-"""Row 17, a hundred times as many records: more of its key are years that have not come, which its suite says first."""
 
 ONE_IS_LOST: dict[str, str] = {"ons_population": "all_boroughs_in_every_year"}
 """Row 2, a record lost on the way: the year is no longer whole, which its suite says first."""

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vru.contracts import Resource
 from vru.contracts.columns import Column
 
-from tests.faults.reader import raw_row
+from tests.faults.reader import CODES, raw_row, read
 from tests.faults.suite import Suite
 
 if TYPE_CHECKING:
@@ -153,23 +153,44 @@ class Feed:
         wanted = spelled(self.declared.column(name))
         return next((h for h in headers(self.shape, self.clean) if h.lower() in wanted), "")
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether a column of the clean file always has a value, and one that words are not."""
+        found = opened(self.shape, self.clean)
+        words = dict.fromkeys(found[0], "words")
+        return any(self.fault(h, words) in CODES.values() and all(record[h] for record in found) for h in words)
+
     def line(self, record: int) -> int:
         """Where a record of the clean file stands: its line; of GeoJSON, which has no lines, its number from 1."""
         return record + (2 if self.shape == "text" else 1)
 
-    def raw_rows(self, content: bytes) -> list[RawRow]:
-        """What raw must hold of a sound file, its place in the file included, by Python's csv and json modules."""
+    def fault(self, header: str, record: Mapping[str, Any]) -> str:
+        """What sends a record of a text to quarantine because of one of its cells: the contract, or a row check."""
+        column = next((c for c in self.declared.columns if header.lower() in spelled(c, in_part=True)), None)
+        if column is None:
+            return ""
+        value, code = read(column, record)
+        return code or self.suite.refusing(column.name, value)
+
+    def raw_rows(self, content: bytes, aside: Collection[int] = ()) -> list[RawRow]:
+        """What raw must hold of a file, its place in the file included, by Python's csv and json modules.
+
+        `aside` are the places of records that are in quarantine; every other one is sound.
+        """
         if self.shape == "geojson":
             found = [(n, {**f["properties"], "geometry": f["geometry"]}) for n, f in enumerate(features(content), 1)]
         else:
             (_, header), *rows = located(content)
             found = [(line, dict(zip(header, cells, strict=True))) for line, cells in rows]
-        return [{"line_number": line, "part": 0, **raw_row(self.declared, cells)} for line, cells in found]
+        sound = [(line, cells) for line, cells in found if line not in aside]
+        return [{"line_number": line, "part": 0, **raw_row(self.declared, cells)} for line, cells in sound]
 
 
-def spelled(column: Column) -> set[str]:
-    """Every header under which a column may come by itself, in small letters."""
-    return {alias.lower() for alias in column.aliases or [column.name] if isinstance(alias, str)}
+def spelled(column: Column, *, in_part: bool = False) -> set[str]:
+    """Every header under which a column may come by itself, or also with others, in small letters."""
+    aliases = column.aliases or [column.name]
+    parts = {part.lower() for alias in aliases if not isinstance(alias, str) for part in alias}
+    return {alias.lower() for alias in aliases if isinstance(alias, str)} | (parts if in_part else set())
 
 
 def named(resource: Resource, file_name: str) -> dict[str, str | None]:

@@ -11,7 +11,7 @@ from tests.faults.partners import ArchivePartner, Partner, zipped
 
 __all__ = [
     "ARCHIVES", "CANARY_LINE", "CANARY_RECORD", "CATALOGUED", "DELIMITED", "FEEDS", "JSON", "KEYED", "PAGED", "PERIODS",
-    "RECORDS", "SERVED", "SERVED_TEXT", "SUBJECTS", "UNKEYED", "WIDE", "ArchivePartner", "Change", "Delivery", "Feed",
+    "RECORDS", "RECORD_LIKE", "SERVED", "SERVED_TEXT", "SUBJECTS", "UNKEYED", "WIDE", "ArchivePartner", "Change", "Delivery", "Feed",
     "Partner", "RawRow", "named", "records", "written", "zipped",
 ]  # fmt: skip
 
@@ -32,6 +32,8 @@ FEEDS = tuple(feed for feed in SUBJECTS if feed.is_first)
 DELIMITED = tuple(feed for feed in SUBJECTS if feed.shape == "text")
 WIDE = tuple(feed for feed in DELIMITED if feed.clean.split(b"\n", 1)[0].count(b",") >= 3)
 """With columns enough that a line of words with a comma is not taken for a record."""
+RECORD_LIKE = tuple(feed for feed in DELIMITED if feed in WIDE or feed.is_telling)
+"""With columns enough, or one whose values are no words: ninety lines that read as records are no text."""
 JSON = tuple(feed for feed in SUBJECTS if feed.shape == "geojson")
 SERVED = tuple(feed for feed in FEEDS if feed.partner)
 """Over HTTP."""

@@ -47,6 +47,13 @@ class Suite:
                     return str(check["id"])
         return ""
 
+    def refusing(self, column: str, value: Any) -> str:
+        """The critical row check of one column that a value fails; empty where none does, and for no value."""
+        for check in self.critical if value is not None else ():
+            if check.get("column") == column and _is_refused(check["type"], check.get("kwargs", {}), value):
+                return str(check["id"])
+        return ""
+
     def of_all(self, *words: str) -> str:
         """The first critical check of a share of the rows that says all of these words; empty where there is none."""
         for check in self.critical:
@@ -57,6 +64,26 @@ class Suite:
     def is_free(self, column: str) -> bool:
         """Whether no critical check is about a column."""
         return not any(mentions(check, column) for check in self.critical)
+
+
+def _is_refused(kind: str, kwargs: Mapping[str, Any], value: Any) -> bool:
+    match kind:
+        case "expect_column_values_to_match_regex":
+            return not re.search(kwargs["regex"], str(value))
+        case "expect_column_values_to_be_in_set":
+            return value not in kwargs["value_set"]
+        case "expect_column_values_to_be_between":
+            low, high = kwargs.get("min_value"), kwargs.get("max_value")
+            return _is_less(value, low) or _is_less(high, value)
+        case _:
+            return False
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    """Days are compared as ISO 8601 writes them; a limit that is a name, such as that of today, is none here."""
+    if one is None or other is None or "{" in f"{one}{other}":
+        return False
+    return str(one) < str(other) if isinstance(one, str) or isinstance(other, str) else bool(one < other)
 
 
 def mentions(check: Check, column: str) -> bool:

@@ -72,7 +72,7 @@ def test_a_part_that_is_made_by_hand_is_needed(own: Own, platform: Platform) -> 
 
 
 def test_a_case_that_is_written_by_hand_is_of_a_feed_and_differs_from_the_derived_one() -> None:
-    by_label = [exceptions.FAR_MORE, exceptions.ONE_IS_LOST, exceptions.OLDER, exceptions.FOREIGN,
+    by_label = [exceptions.ONE_IS_LOST, exceptions.OLDER, exceptions.FOREIGN,
                 exceptions.MISPLACED, exceptions.HELD_WITH, exceptions.LATE, exceptions.VOLUME,
                 exceptions.BOROUGH_GONE]  # fmt: skip
     for table in by_label:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.faults.case import Case, Variants
-from tests.faults.feeds import FEEDS, SERVED, WIDE, Feed
+from tests.faults.feeds import FEEDS, SERVED, Feed
 from tests.faults.table import content, meaning, repeated, structure, transport
 
 MODULES = (content, structure, transport, meaning, repeated)
@@ -49,8 +49,6 @@ def lacks(feed: Feed) -> dict[tuple[int, str], str]:
         }
     elif feed not in structure.WITH_DECIMALS:
         found[21, "comma_decimal"] = "it has no decimals"
-    if feed.shape == "text" and feed not in WIDE:
-        found[18, "middle_swallows_100"] = "a line of words with a comma looks like a record of so few columns"
     if feed not in structure.PLACED:
         found[22, "lat_lng_swapped"] = "no columns of coordinates"
     if not feed.swapped:

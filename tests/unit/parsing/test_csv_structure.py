@@ -104,8 +104,9 @@ def test_a_quoted_cell_that_swallows_records_refuses_the_file(parse: Parse) -> N
     assert caught.value.line == 11
 
 
-NOTE = {"name": "note"}
+NOTE: dict[str, Any] = {"name": "note"}
 MONTH = {"name": "month", "type": "month", "formats": ["%Y-%m"]}
+FILLED = {**MONTH, "nullable": False}
 COUNT = {"name": "count", "type": "integer"}
 KIND = {"name": "kind", "values": {"Visit": [], "Call": []}}
 OPEN = {**KIND, "unmapped": "null_cell"}
@@ -113,7 +114,7 @@ OPEN = {**KIND, "unmapped": "null_cell"}
 
 def swallowing(columns: list[dict[str, Any]], whole: int, end: str = "\n") -> str:
     """Sound records, but from the tenth on a quoted note swallows some: so many whole ones and the halves beside them."""
-    cells = {"note": "words", "month": "2021-08", "count": "7", "kind": "call"}
+    cells = {"note": "words", "month": "2021-08", "count": "7", "kind": "call", "other": "more"}
     lines = [",".join(column["name"] for column in columns)]
     lines += [",".join(cells[column["name"]] for column in columns)] * 60
     lines[10] = lines[10].replace("words", '"words', 1)
@@ -127,7 +128,8 @@ def swallowing(columns: list[dict[str, Any]], whole: int, end: str = "\n") -> st
         ([MONTH, NOTE, COUNT], 3),
         ([MONTH, KIND, NOTE], 3),
         ([NOTE, MONTH, COUNT], 3),
-        ([MONTH, OPEN, NOTE, COUNT], 3),
+        ([FILLED, {"name": "other"}, NOTE, {**KIND, "nullable": False}], 3),
+        ([MONTH, OPEN, NOTE, COUNT], 10),
         ([MONTH, NOTE], 10),
         ([NOTE, COUNT], 10),
         ([OPEN, NOTE, COUNT], 10),

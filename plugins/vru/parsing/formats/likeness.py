@@ -1,7 +1,7 @@
 """Whether a line of text reads as a record of a narrow table: what the contract says of its columns tells.
 
 In a wide table the number of cells is enough (`csv_structure`). In a narrow one a line of words may have as many
-delimiters by chance, so that several in a row must have values in them that only a record has.
+delimiters by chance, so that several in a row must read as records, with values in them that words are not.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from vru.parsing.formats.csv_structure import Flags, Likeness
 from vru.parsing.header import HeaderMap
 from vru.parsing.values import ColumnReader
 
-#: Lines in a row, where each has two values that the contract can tell from words; where it has one, or none.
+#: Lines in a row, where each must have two values that the contract tells from words; where it must have one, or none.
 LINES_OF_TWO, LINES_OF_ONE = 3, 10
-#: From this width on many lines with as many delimiters are enough where no column tells a value from words.
+#: From this width on many lines with as many delimiters are records though no value must stand in them.
 MIN_WIDTH_OF_WORDS = 4
 
 
@@ -29,7 +29,8 @@ def likeness(resource: Resource, columns: HeaderMap, delimiter: str) -> Likeness
     ]
     if columns.width < (2 if telling else MIN_WIDTH_OF_WORDS):
         return None
-    due = min(2, len(telling))
+    is_wide = columns.width >= MIN_WIDTH_OF_WORDS
+    due = min(2, sum(not (is_wide and reader.column.nullable) for reader, _ in telling))
 
     def is_record(lines: bytes) -> Flags:
         frame = pl.read_csv(
