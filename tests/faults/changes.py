@@ -47,9 +47,10 @@ def without_last_record(feed: Feed, content: bytes) -> bytes:
 
 
 def cut_mid_row(feed: Feed, content: bytes) -> bytes:
-    """The last record stops in its third cell."""
+    """The last record stops in its third cell, or before its last one."""
     *before, last = lines(content)
-    return b"".join(before) + b",".join(last.split(b",")[:3])
+    cells = last.split(b",")[:-1]
+    return b"".join(before) + b",".join(cells[:3])
 
 
 def cut_in_last_cell(feed: Feed, content: bytes) -> bytes:
@@ -71,8 +72,7 @@ def without_final_newline(feed: Feed, content: bytes) -> bytes:
 
 def cut_mid_character(feed: Feed, content: bytes) -> bytes:
     """The last record stops after the first byte of an e acute."""
-    *before, last = lines(content)
-    return b"".join(before) + b",".join(last.split(b",")[:3]) + "é".encode()[:1]
+    return cut_mid_row(feed, content) + "é".encode()[:1]
 
 
 def cut_end(count: int) -> Change:
