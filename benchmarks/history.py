@@ -18,7 +18,6 @@ MONTHS = (12, 48)
 FIRST = date(2017, 1, 1)
 HOMICIDE = "mps_homicide_victims"
 SMALL = ("ons_geography", "ons_population", HOMICIDE)
-TODAY = date(2022, 10, 15)
 
 
 def figures() -> list[Figure]:
@@ -56,7 +55,7 @@ def _with_history(stack: ExitStack, months: int) -> Path:
     for number in range(months):
         _street(number)
         if number >= months - 2:
-            transform.build(today=TODAY)
+            transform.build()
     return home
 
 
@@ -68,7 +67,7 @@ def _new_month(home: Path, number: int, nodes: dict[str, list[float]] | None) ->
     _street(number)
     _restate_homicide(home, number)
     state.checkpoint()
-    built = transform.build(today=TODAY)
+    built = transform.build()
     if built is None or built.is_full:
         raise RuntimeError(f"month {number}: {built}; one month more must be built as a difference")
     with state.connected("transformer") as connection, connection.cursor() as cursor:

@@ -14,6 +14,7 @@ from vru.settings import CHECKOUT
 
 from tests.e2e.conftest import Home
 from tests.e2e.inboxes import fill
+from tests.scratch import scratch
 
 VICTIMS = "mps_homicide_victims"
 BATCH_KEYS = {
@@ -228,3 +229,34 @@ def test_connection_lines_work(vru: Home) -> None:
 
 def test_doctor_finds_nothing_to_mend(vru: Home) -> None:
     assert "MEND" not in vru("doctor").stdout
+
+
+@pytest.mark.deep
+def test_a_table_that_contradicts_its_publisher_is_withheld_and_the_report_ends_with_1(
+    vru: Home, tmp_path: Path
+) -> None:
+    off_by = (
+        "update marts.mart_measure set value_count = value_count {} 1 where definition_id = 'homicide' and is_headline "
+        "and area_kind = 'region' and period_kind = 'month' and period_start = '2018-01-01' returning 1"
+    )
+    assert vru.sql(off_by.format("+"), role="transformer") == [(1,)]
+    try:
+        done = vru("report", "quality", "--out", tmp_path, expect=1)
+        assert "publish.homicide_london_month: withheld: " in done.stderr
+        assert vru.sql("select count(*) from publish.homicide_london_month", role="publisher") == [(0,)]
+    finally:
+        vru.sql(off_by.format("-"), role="transformer")
+    vru("report", "quality", "--out", tmp_path)
+    assert vru.sql("select count(*) > 0 from publish.homicide_london_month", role="publisher") == [(True,)]
+
+
+@pytest.mark.deep
+def test_marts_that_cannot_be_built_stand_and_the_report_says_that_they_are_old(vru: Home, tmp_path: Path) -> None:
+    before = vru.sql("select count(*) from marts.mart_measure", role="transformer")
+    place = scratch(tmp_path / "checkout")
+    place.change("dbt_project/models/marts/shared/dim_month.sql", "select", "select no_such_column,")
+    done = place.run("vru.cli", "report", "quality", "--out", tmp_path / "out", home=vru.path, VRU_ENV_FILE="")
+    assert done.returncode == 0, done.stderr
+    (page,) = (tmp_path / "out").iterdir()
+    assert "Newer data was let in than the figures below hold: a build is due." in page.read_text(encoding="utf-8")
+    assert vru.sql("select count(*) from marts.mart_measure", role="transformer") == before

@@ -116,9 +116,9 @@ def test_a_report_is_written_there_and_mailed_from_there(machines: Machines) -> 
     from vru.settings import settings
 
     machines.be("building")
-    assert transform.build(today=TODAY)
+    assert transform.build()
     reporting_home = machines.be("reporting")
-    reporting.make_ready(TODAY)
+    reporting.make_ready()
     path = reporting.write_report("quality", profile="files", today=TODAY, month=MONTH)
     assert str(path) == "s3://vru/reports/quality-2024-02.html"
     assert not (reporting_home / "reports").exists()

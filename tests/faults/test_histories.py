@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from tests.warehouse.histories.checking import check_histories
 
 pytestmark = pytest.mark.timeout(1200)
 
-TODAY = date(2023, 1, 10)
 KNOWN_AT = datetime(2022, 10, 31, tzinfo=UTC)
 """The past K: before the last vintages, after most."""
 WORLDS = 5
@@ -106,7 +105,7 @@ def load(warehouse: Warehouse, of: World, statements: Iterable[Statement]) -> No
     for statement in sorted(statements, key=lambda one: one.vintage):
         warehouse.tell(statement)
     warehouse.decide(of)
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def dumped(schema: str) -> dict[str, list[str]]:
 
 def past_build(admitted_at: datetime) -> tuple[str, dict[str, list[str]]]:
     """Build at (K, W); the mart hash, and every row."""
-    result = transform.build(KNOWN_AT, admitted_at, today=TODAY)
+    result = transform.build(KNOWN_AT, admitted_at)
     assert result is not None
     return transform.mart_hash(result.schema), dumped(result.schema)
 
@@ -172,7 +171,7 @@ def test_a_history_ends_as_its_final_state_and_its_past_stays(warehouse: Warehou
     arriving, built_after = arrival(number, of)
     for statement in arriving[:built_after]:
         warehouse.tell(statement)
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     ((admitted_at,),) = rows("select ops.settled_now()", role="transformer")
     before = past_build(admitted_at)
     for statement in arriving[built_after:]:
@@ -180,7 +179,7 @@ def test_a_history_ends_as_its_final_state_and_its_past_stays(warehouse: Warehou
         warehouse.decide(of)
     warehouse.decide(of)
     assert past_build(admitted_at) == before, "the same K and W give the same bytes"
-    transform.build(today=TODAY)
+    transform.build()
     assert transform.mart_hash() == expected.mart_hash
 
 

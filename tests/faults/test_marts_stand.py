@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 from vru import transform
@@ -12,7 +12,6 @@ from tests.faults import json_changes as j
 from tests.faults.feeds import FEEDS, RECORDS, Delivery
 from tests.faults.platform import Platform
 
-TODAY = date(2022, 12, 1)
 BEFORE, LATER = datetime(2022, 11, 30, 12, tzinfo=UTC), "2022-12-01"
 BAD = {
     "text": (
@@ -36,7 +35,7 @@ def test_marts_stand(platform: Platform) -> None:
     """One story for all feeds, since every build takes its seconds: clean, bad, restated, and as known before that."""
     for feed in FEEDS:
         assert platform.deliver(feed, Delivery(feed.file_name, feed.clean, feed.vintage)).exit_code == 0
-    first = transform.build(today=TODAY)
+    first = transform.build()
     assert first is not None
     assert first.is_full
     standing = transform.mart_hash()
@@ -47,15 +46,15 @@ def test_marts_stand(platform: Platform) -> None:
             assert (answer.exit_code, answer.batch["status"]) == (1, status), answer.message
         assert not transform.is_due(), feed.name
         assert transform.mart_hash() == standing, feed.name
-    assert transform.build(today=TODAY) is None
+    assert transform.build() is None
 
     for feed in FEEDS:
         restated = feed.restated(feed, feed.clean, "rows_added")
         assert platform.deliver(feed, Delivery(feed.file_name, restated, LATER)).exit_code == 0
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     assert transform.mart_hash() != standing
     # in full, from everything that is here by now: what was known before the restatement
-    past = transform.build(BEFORE, today=TODAY)
+    past = transform.build(BEFORE)
     assert past is not None
     assert past.is_full
     assert transform.mart_hash(past.schema) == standing

@@ -24,8 +24,6 @@ from tests import ready
 from tests.contents import content_of
 from tests.real_data import REAL
 
-TODAY = date(2024, 3, 1)
-
 
 @contextmanager
 def own_warehouse(name: str = "migrated", make: Callable[[], None] = ready.migrated) -> Iterator[Path]:

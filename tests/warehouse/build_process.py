@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.warehouse.build_loader import TODAY
-
 WAIT_SECONDS = 120
 POLL_SECONDS = 0.5
 
@@ -66,9 +64,9 @@ def _build(home: str, log: Path, domains: int | None) -> None:
 
     logging.basicConfig(filename=log, level="INFO", force=True)
     if domains is None:
-        transform.build(today=TODAY)
+        transform.build()
         return
-    plan = transform.prepare(today=TODAY)
+    plan = transform.prepare()
     assert plan is not None
     for domain in transform.domains()[:domains]:
         transform.run_domain(plan.build_id, domain)

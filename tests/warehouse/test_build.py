@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from tests.real_data import REAL, needs_real_data
-from tests.warehouse.build_loader import TODAY, end_of_day, execute, load_real, own_warehouse, rows, withhold
+from tests.warehouse.build_loader import end_of_day, execute, load_real, own_warehouse, rows, withhold
 
 pytestmark = needs_real_data
 
@@ -34,7 +34,7 @@ def marts() -> Iterator[None]:
             batches = load_real(feed)
             if NEWEST in batches:
                 withhold(batches[NEWEST], "borough_name")
-        result = transform.build(today=TODAY)
+        result = transform.build()
         assert result is not None
         assert result.schema == "marts"
         assert result.is_full
@@ -167,7 +167,7 @@ def past(marts: None) -> str:
     """The marts as known at the end of 2021; the name of their schema."""
     from vru import transform
 
-    result = transform.build(known_at=end_of_day("2021-12-31"), today=TODAY)
+    result = transform.build(known_at=end_of_day("2021-12-31"))
     assert result is not None
     return result.schema
 
@@ -183,7 +183,7 @@ def test_as_known_at_an_earlier_day(past: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         rows("select * from stg_asof_20211231.stg_mps_homicide_victims", role="analyst")
     before = transform.mart_hash(past)
-    assert transform.build(known_at=end_of_day("2021-12-31"), today=TODAY) is not None
+    assert transform.build(known_at=end_of_day("2021-12-31")) is not None
     assert transform.mart_hash(past) == before
     assert rows("select count(*) from asof_20211231.build_info") == [(1,)]
 
@@ -192,7 +192,7 @@ def test_nothing_differs(marts: None) -> None:
     from vru import transform
 
     assert not transform.is_due()
-    assert transform.build(today=TODAY) is None
+    assert transform.build() is None
 
 
 def test_every_column_has_its_comment(marts: None) -> None:
@@ -245,7 +245,7 @@ def test_the_order_of_loading_makes_no_difference(marts: None) -> None:
             batches = load_real(feed, newest_first=True)
             if NEWEST in batches:
                 withhold(batches[NEWEST], "borough_name")
-        transform.build(today=TODAY)
+        transform.build()
         assert transform.mart_hash() == expected
         execute("transformer", "update marts.fct_homicide_victim set sex = 'x' where line_number = 2")
         assert transform.mart_hash() != expected

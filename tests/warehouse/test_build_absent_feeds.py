@@ -13,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 from vru.settings import CHECKOUT
 
-from tests.warehouse.build_loader import TODAY, execute, load, own_warehouse, rows
+from tests.warehouse.build_loader import execute, load, own_warehouse, rows
 from tests.warehouse.small_feeds import every_feed
 
 BOUNDARIES = CHECKOUT / "tests" / "fixtures" / "ons_geography" / "boroughs_lad22.geojson"
@@ -103,7 +103,7 @@ def full() -> Iterator[Marts]:
     with own_warehouse():
         every_feed("2023-11", "2023-12", last_victim="Dec 2021")
         load("ons_geography", BOUNDARIES, "2022-12-31")
-        assert transform.build(today=TODAY) is not None
+        assert transform.build() is not None
         yield read_marts()
 
 
@@ -165,7 +165,7 @@ def test_the_marts_stand_without_a_feed(full: Marts, feed: str) -> None:
     from vru import transform
 
     with absent(feed):
-        assert transform.build(today=TODAY) is not None
+        assert transform.build() is not None
         assert rows("select count(*) from marts.build_input where feed = %s", (feed,)) == [(0,)]
         found = read_marts()
     effect = EFFECTS[feed]

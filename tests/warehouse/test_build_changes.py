@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.build_loader import TODAY, execute, rows, withdraw
+from tests.warehouse.build_loader import execute, rows, withdraw
 from tests.warehouse.build_process import BuildProcess
 from tests.warehouse.small_feeds import built_warehouse, months, street
 
@@ -22,7 +22,7 @@ def warehouse() -> Iterator[None]:
 
     with built_warehouse():
         street("2022-09", 5)
-        assert transform.build(today=TODAY) is not None
+        assert transform.build() is not None
         yield
 
 
@@ -31,7 +31,7 @@ def built(warehouse: None) -> None:
     """Nothing is left to do: what a test before this one left is built."""
     from vru import transform
 
-    transform.build(today=TODAY)
+    transform.build()
 
 
 def test_measures_of_a_short_list(built: None) -> None:
@@ -64,7 +64,7 @@ def test_only_what_differs_is_written(built: None) -> None:
     assert before
     street("2022-10", 6)
     street("2022-07", 2, "2023-07-01")  # restated
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert not result.is_full
     written = dict(
@@ -88,7 +88,7 @@ def test_the_same_content_stated_again_writes_no_fact(built: None) -> None:
         "where feed = 'mps_homicide_victims'",
     )
     assert transform.is_due()
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert rows("select distinct known_at::date from marts.fct_homicide_victim") == [(date(2021, 7, 31),)]
 
@@ -100,11 +100,11 @@ def test_a_withdrawn_month_empties_in_both_schemas(built: None) -> None:
     ((batch,),) = rows("select distinct batch_id from marts.fct_street_crime where month = date '2022-08-01'")
     withdraw(batch)
     assert transform.is_due()
-    transform.build(today=TODAY)
+    transform.build()
     assert "2022-08" not in months()
     assert months("marts_build")["2022-08"] == 4
     street("2023-02", 2)
-    transform.build(today=TODAY)
+    transform.build()
     assert "2022-08" not in months()
     assert "2022-08" not in months("marts_build")
     assert months()["2023-02"] == 2
@@ -123,7 +123,7 @@ def test_a_build_killed_in_its_midst_is_caught_up_by_the_next(built: None, tmp_p
     assert "2023-04" not in months("marts_build")
     street("2023-05", 4)
     execute("transformer", "update ops.lease set heartbeat_at = heartbeat_at - interval '61 seconds'")
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert not result.is_full
     assert months()["2023-04"] == 3
@@ -138,7 +138,7 @@ def test_a_first_build_that_was_killed_starts_anew(built: None) -> None:
 
     execute("transformer", "update marts_build.build_state set is_usable = false")
     street("2023-06", 2)
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert result.is_full
     assert months()["2023-06"] == 2
@@ -150,7 +150,7 @@ def test_a_failed_audit_leaves_the_marts_and_is_caught_up_by_the_next_build(buil
     unlucky = street("2023-07", 2)
     before = transform.mart_hash()
     info = rows("select * from marts.build_info")
-    plan = transform.prepare(today=TODAY)
+    plan = transform.prepare()
     assert plan is not None
     for domain in transform.domains():
         transform.run_domain(plan.build_id, domain)
@@ -168,7 +168,7 @@ def test_a_failed_audit_leaves_the_marts_and_is_caught_up_by_the_next_build(buil
     # all its models had been written, and of those the next build must know
     withdraw(unlucky)
     street("2023-08", 3)
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert result.build_id > plan.build_id
     assert not result.is_full
@@ -182,7 +182,7 @@ def test_a_model_that_fails_stops_the_build_which_goes_on_once_it_is_mended(buil
 
     street("2023-09", 1)
     before = transform.mart_hash()
-    plan = transform.prepare(today=TODAY)
+    plan = transform.prepare()
     assert plan is not None
     execute("transformer", "alter table marts_build.build_change rename to mislaid")
     for domain in ("shared", "homicide"):
@@ -211,7 +211,7 @@ def test_a_changed_lookup_writes_every_unit_again(built: None) -> None:
     assert rows("select distinct lsoa_vintage from marts.fct_street_crime") == [("both",)]
     ((batch,),) = rows("select batch_id from ops.batch where feed = 'ons_geography' and partition = '2021'")
     withdraw(batch)
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert result.is_full
     assert rows("select distinct lsoa_vintage, is_in_london from marts.fct_street_crime") == [("2011", True)]

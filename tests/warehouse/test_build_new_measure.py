@@ -13,7 +13,7 @@ import pytest
 from vru.contracts import load_contract
 from vru.settings import CHECKOUT, Settings
 
-from tests.warehouse.build_loader import TODAY, load, own_warehouse, rows, withhold
+from tests.warehouse.build_loader import load, own_warehouse, rows, withhold
 from tests.warehouse.small_feeds import every_feed
 from tests.warehouse.test_build_project_changes import PARTS
 
@@ -135,7 +135,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
             )  # fmt: skip
             withhold(older, "borough_code")
             withhold(newer, "call_kind", "all_one_value")
-            plan = transform.prepare(today=TODAY)
+            plan = transform.prepare()
             assert plan is not None
             for domain in transform.domains():
                 transform.run_domain(plan.build_id, domain)
@@ -251,7 +251,7 @@ def test_an_active_definition_that_nobody_counts_fails_the_build(checkout: Copy)
     append(seed, SEED_ROW.format(id="forgotten", status="active"))
     assert transform.is_due()
     with pytest.raises(transform.BuildError, match="every_active_definition_is_counted"):
-        transform.build(today=TODAY)
+        transform.build()
     assert rows("select count(*) from marts.mart_measure where definition_id in ('forgotten', 'knife_crime')") == [(0,)]
     assert rows("select status from marts.dim_definition where definition_id = 'knife_crime'") == [("no source",)]
     seed.write_text(before, encoding="utf-8")

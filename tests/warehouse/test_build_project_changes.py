@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from vru.settings import CHECKOUT, Settings
 
-from tests.warehouse.build_loader import TODAY, execute, rows
+from tests.warehouse.build_loader import execute, rows
 from tests.warehouse.small_feeds import built_warehouse, street
 
 PARTS = ("dbt_project", "expectations", "feeds")
@@ -184,11 +184,11 @@ def test_a_reworded_description_reaches_the_comments_without_a_build(checkout: P
             "'A row is a definition, source,",
         ),
     ):
-        assert transform.build(today=TODAY) is None
+        assert transform.build() is None
         ((column, table),) = rows(query.format("marts", "marts"))
         assert column == "The force's own name."
         assert table == old[0][1].replace("One row", "A row", 1)
-    assert transform.build(today=TODAY) is None
+    assert transform.build() is None
     assert rows(query.format("marts", "marts")) == old
     assert rows("select count(*) from ops.build") == builds
 
@@ -203,7 +203,7 @@ def test_changed_sql_seed_and_specification_reach_both_schemas(checkout: Path) -
         change.make(checkout)
         migrate()  # as every command does first
         assert transform.is_due()
-        result = transform.build(today=TODAY)
+        result = transform.build()
         assert result is not None
         assert result.is_full
         assert change.shows("marts")
@@ -214,12 +214,12 @@ def test_changed_sql_seed_and_specification_reach_both_schemas(checkout: Path) -
     # words reach both schemas, each once
     reworded = "select col_description('{}.fct_street_crime'::regclass, 1)"
     with edited(checkout, POLICE, "Force that reported the record.", "The force's own name."):
-        assert transform.build(today=TODAY) is None
+        assert transform.build() is None
         for schema in ("marts", "marts_build"):
             assert rows(reworded.format(schema), role="transformer") == [("The force's own name.",)]
     # one more month is all that a difference to the marts in use would show
     street("2022-09", 1)
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert result.is_full
     for change in CHANGES:

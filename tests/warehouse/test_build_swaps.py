@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from tests.warehouse.build_loader import TODAY, execute, rows, withdraw
+from tests.warehouse.build_loader import execute, rows, withdraw
 from tests.warehouse.build_process import BuildProcess, until
 from tests.warehouse.small_feeds import built_warehouse, months, street
 
@@ -122,7 +122,7 @@ def test_after_all_that_the_marts_are_those_of_one_full_build(warehouse: None) -
     found = transform.mart_hash()
     execute("transformer", "drop schema marts_build cascade")
     execute("transformer", "update marts.build_state set fingerprint = 'another'")
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert result.is_full
     assert transform.mart_hash() == found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import date
 from itertools import permutations
 from pathlib import Path
 
@@ -23,7 +22,6 @@ MADE = Path(__file__).with_name("upsert_feed")
 FEED = "made_reviews"
 REVIEWS = "Board,Number,State,Title\n"
 RECOMMENDED = "Board,Review,Recommendation,Due start,Due end\n"
-TODAY = date(2024, 3, 1)
 
 FIRST = {
     "reviews": "North,1,open,One\nNorth,2,published,Two\nSouth,1,open,Other\n",
@@ -108,7 +106,7 @@ def shown(schema: str = "marts") -> tuple[list[tuple[object, ...]], list[tuple[o
 
 def test_records_are_replaced_with_all_that_belongs_to_them(inbox: Path) -> None:
     deliver(inbox, "2021-03-01").check()
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     assert shown()[0] == [("North", 1, "One"), ("North", 2, "Two"), ("South", 1, "Other")]
     assert [(review, words) for _, review, words, _ in shown()[1]] == [
         (1, "a"), (1, "a"), (1, "b"), (1, "b"), (2, "c"), (2, "c"), (1, "d"), (1, "d"),
@@ -118,9 +116,9 @@ def test_records_are_replaced_with_all_that_belongs_to_them(inbox: Path) -> None
         (3, 0, "admitted"), (4, 0, "admitted"), (3, 0, "admitted"), (2, 1, "held"),
     ]  # fmt: skip
     release()
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     deliver(inbox, "2023-03-01").check()
-    result = transform.build(today=TODAY)
+    result = transform.build()
     assert result is not None
     assert not result.is_full
     assert shown() == (REVIEWS_AT_END, RECOMMENDED_AT_END)
@@ -132,7 +130,7 @@ def test_records_are_replaced_with_all_that_belongs_to_them(inbox: Path) -> None
     # a review that is taken back shows what stood before, with what was recommended then
     ((batch_id,),) = rows("select batch_id from marts.fct_review where review_number = 3")
     pipeline.withdraw(batch_id, "sent too early", "a test")
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     reviews, recommended = shown()
     assert reviews == [("North", 1, "One"), ("North", 2, "Two"), ("South", 1, "Other")]
     assert {(review, words) for _, review, words, _ in recommended} == {
@@ -145,7 +143,7 @@ def test_any_order_of_arrival_ends_the_same(inbox: Path, order: tuple[str, ...])
     for vintage in order:
         deliver(inbox, vintage)
         release()
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     assert shown() == (REVIEWS_AT_END, RECOMMENDED_AT_END)
 
 
@@ -167,5 +165,5 @@ def test_keys_are_those_of_rows_that_stand(inbox: Path) -> None:
         "(select max(batch_id) from ops.batch)"
     )
     assert (keys, has_bad) == (200, False)
-    assert transform.build(today=TODAY) is not None
+    assert transform.build() is not None
     assert ("North", 1, "One") in shown()[0], "what was sound before is not lost"

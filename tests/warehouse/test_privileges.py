@@ -14,7 +14,7 @@ from vru.contracts import load_contracts
 from vru.warehouse import roles
 
 from tests.warehouse import rights
-from tests.warehouse.build_loader import TODAY, end_of_day, execute, rows, withhold
+from tests.warehouse.build_loader import end_of_day, execute, rows, withhold
 from tests.warehouse.small_feeds import built_warehouse, street, victims_file
 
 Relation = tuple[str, str, bool, str]
@@ -50,8 +50,8 @@ def warehouse() -> Iterator[None]:
         with Landing(settings().landing_dir).receive() as receiver:
             receiver.write(victims_file())
             receiver.commit()
-        assert transform.build(today=TODAY) is not None
-        assert transform.build(known_at=end_of_day("2022-12-31"), today=TODAY) is not None
+        assert transform.build() is not None
+        assert transform.build(known_at=end_of_day("2022-12-31")) is not None
         for schema in ("marts", "asof_20221231"):
             publish(landing=Landing(settings().landing_dir), contracts=load_contracts(), schema=schema)
         yield

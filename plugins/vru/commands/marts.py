@@ -29,12 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def build(as_known_at: KnownAt = None, as_admitted_at: AdmittedAt = None) -> None:
     """Build the marts from what is current, or a past state into a schema of its own."""
-    from vru import clock, profile, transform
+    from vru import transform
     from vru.warehouse.migrate import migrate
 
     known_at, admitted_at = _instants(as_known_at, as_admitted_at)
     migrate()
-    result = transform.build(known_at, admitted_at, today=clock.today(profile.current()))
+    result = transform.build(known_at, admitted_at)
     typer.echo(_built(result) if result else "the marts are built from what is current; nothing to do")
 
 
@@ -55,7 +55,7 @@ def report(
     migrate()
     now = profile.current()
     today = clock.today_at(now, known_at, admitted_at)
-    ready = reporting.make_ready(today, known_at, admitted_at)
+    ready = reporting.make_ready(known_at, admitted_at)
     path = reporting.write_report(
         kind, profile=now, today=today, month=clock.month(month) if month else None, schema=ready.schema,
         known_at=known_at, admitted_at=admitted_at, are_marts_old=ready.are_marts_old, out_dir=out,

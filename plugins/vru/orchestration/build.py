@@ -49,9 +49,9 @@ def build_dag(contracts: Sequence[Contract]) -> DAG:
         with task_errors():
             from airflow.sdk.exceptions import AirflowSkipException
 
-            from vru import clock, profile, transform
+            from vru import transform
 
-            plan = transform.prepare(today=clock.today(profile.current()))
+            plan = transform.prepare()
             if plan is None:
                 raise AirflowSkipException("the marts are built from what is current")
             return int(plan.build_id)

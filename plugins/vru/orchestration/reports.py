@@ -46,11 +46,11 @@ def reports_dag() -> DAG:
         with task_errors():
             from airflow.sdk.exceptions import AirflowSkipException
 
-            from vru import clock, profile, reporting, transform
+            from vru import reporting, transform
 
             if not transform.has_marts():
                 raise AirflowSkipException("no marts have been built yet; there is nothing to report on")
-            return asdict(reporting.make_ready(clock.today(profile.current())))
+            return asdict(reporting.make_ready())
 
     @task(dag=dag)
     def withheld(ready: dict[str, Any]) -> None:

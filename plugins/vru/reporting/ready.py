@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Ready:
     """One line for each table that was withheld because the marts contradict its publisher."""
 
 
-def make_ready(today: date, known_at: datetime | None = None, admitted_at: datetime | None = None) -> Ready:
+def make_ready(known_at: datetime | None = None, admitted_at: datetime | None = None) -> Ready:
     """Build the marts where a build is due, or those of (K, W), and publish of them what may leave.
 
     Where a build that is due fails, the marts in use stand, and the report says that they are old. Raises BuildError
@@ -33,13 +33,13 @@ def make_ready(today: date, known_at: datetime | None = None, admitted_at: datet
 
     ready = Ready()
     if known_at is not None or admitted_at is not None:
-        result = transform.build(known_at, admitted_at, today=today)
+        result = transform.build(known_at, admitted_at)
         if result is None:
             raise transform.BuildError("the past marts were not built; run `vru build` with the same instants")
         ready = Ready(result.schema)
     elif transform.is_due():
         try:
-            transform.build(today=today)
+            transform.build()
         except transform.BuildError as error:
             if not transform.has_marts():
                 raise

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg2 import sql
@@ -54,12 +54,12 @@ class Result:
     seconds: float
 
 
-def build(known_at: datetime | None = None, admitted_at: datetime | None = None, *, today: date) -> Result | None:
+def build(known_at: datetime | None = None, admitted_at: datetime | None = None) -> Result | None:
     """Build the marts as they are now, or as they were at (K, W), in one go; None if nothing differs.
 
     Raises BuildError; the marts in use are then as they were.
     """
-    plan = prepare(known_at, admitted_at, today=today)
+    plan = prepare(known_at, admitted_at)
     if plan is None:
         return None
     try:
@@ -73,7 +73,7 @@ def build(known_at: datetime | None = None, admitted_at: datetime | None = None,
         raise
 
 
-def prepare(known_at: datetime | None = None, admitted_at: datetime | None = None, *, today: date) -> Plan | None:
+def prepare(known_at: datetime | None = None, admitted_at: datetime | None = None) -> Plan | None:
     """Take the lease, write the input set and what differs into the schema to build; None if nothing does.
 
     Where nothing does, only comments that were reworded are written.
@@ -98,7 +98,7 @@ def prepare(known_at: datetime | None = None, admitted_at: datetime | None = Non
                     if written := comments.write(cursor, settings().dbt_dir):
                         log.info("%d comments of marts written anew", written)
                 else:
-                    plan = _write_plan(cursor, schema, made_with, known_at, admitted_at, today)
+                    plan = _write_plan(cursor, schema, made_with, known_at, admitted_at)
             if plan is not None:
                 lease.hand_over(connection, schema, owner, _owner(plan.build_id))
                 return plan
@@ -254,9 +254,7 @@ def _is_built(cursor: Cursor, made_with: str) -> bool:
     return bool(built_with == made_with) and inputs.is_same(cursor, schemas.LIVE)
 
 
-def _write_plan(
-    cursor: Cursor, schema: str, made_with: str, known_at: datetime, admitted_at: datetime, today: date
-) -> Plan:
+def _write_plan(cursor: Cursor, schema: str, made_with: str, known_at: datetime, admitted_at: datetime) -> Plan:
     cursor.execute(
         "insert into ops.build (schema_name, status, known_at, admitted_at, fingerprint) "
         "values (%s, 'running', %s, %s, %s) returning build_id",
@@ -274,10 +272,10 @@ def _write_plan(
     cursor.execute(sql.SQL("delete from {}.build_state").format(name))
     cursor.execute(
         sql.SQL(
-            "insert into {}.build_state (build_id, known_at, admitted_at, today, fingerprint, is_usable) "
-            "values (%s, %s, %s, %s, %s, %s)"
+            "insert into {}.build_state (build_id, known_at, admitted_at, fingerprint, is_usable) "
+            "values (%s, %s, %s, %s, %s)"
         ).format(name),
-        (build_id, known_at, admitted_at, today, made_with, not is_full),
+        (build_id, known_at, admitted_at, made_with, not is_full),
     )
     cursor.execute(
         "update ops.build set is_full = %s, unit_count = %s where build_id = %s", (is_full, unit_count, build_id)

@@ -55,7 +55,6 @@ create table {schema}.build_state (
     build_id bigint not null,
     known_at timestamptz not null,
     admitted_at timestamptz not null,
-    today date not null,
     fingerprint text not null,
     is_usable boolean not null
 );

@@ -60,7 +60,7 @@ for day in map(date.fromisoformat, sys.argv[1:]):
     configure(partners, today=day)
     with SandboxServer(partners) as server:
         pipeline.ingest("{VICTIMS}", Source("sandbox", base_url=server.url)).check()
-    assert transform.build(today=day)
+    assert transform.build()
 """
 
 Row = tuple[Any, ...]
