@@ -55,8 +55,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 SEED = 20181104
 SHARES = {
-    "tests/unit/quality/test_every_check.py": 0.4,
-    "tests/unit/warehouse/server/test_embedded.py": 0.4,
+    "tests/faults/test_volume.py": 0.4,
+    "tests/unit/quality/test_every_check.py": 0.25,
+    "tests/unit/warehouse/server/test_embedded.py": 0.25,
     "tests/warehouse/test_build_absent_feeds.py": 0.2,
 }
 """Of files of many long proofs that need nothing of each other: what `make test` runs; `make test-faults` runs them all."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,14 @@ def migrated() -> None:
 
     cluster()
     migrate()
+
+
+def with_airflow() -> None:
+    """And Airflow's own tables; its settings stay in a process of their own."""
+    migrated()
+    subprocess.run(
+        [sys.executable, "-c", "from vru.orchestration.headless import migrate_airflow; migrate_airflow()"], check=True
+    )
 
 
 def _ready(name: str, make: Callable[[], None]) -> Path:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests import ready
+
 VRU = Path(sys.executable).with_name("vru")
 
 
@@ -63,12 +65,17 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def new_home() -> Iterator[Callable[[], Home]]:
-    """Makes state folders; all are deleted at the end of the module."""
+def new_home() -> Iterator[Callable[..., Home]]:
+    """Makes state folders; all are deleted at the end of the module.
+
+    Those that are not to be `empty` hold the databases as the first `vru run` makes them, before anything has come.
+    """
     homes: list[Home] = []
 
-    def make() -> Home:
+    def make(*, empty: bool = False) -> Home:
         homes.append(Home(Path(tempfile.mkdtemp(prefix="ve-"))))
+        if not empty:
+            ready.put("with_airflow", homes[-1].path, ready.with_airflow)
         return homes[-1]
 
     yield make

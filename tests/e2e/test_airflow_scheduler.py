@@ -43,7 +43,7 @@ STREET, SEARCH, VICTIMS = "police_uk_street", "police_uk_stop_search", "mps_homi
 GEOGRAPHY, POPULATION = "ons_geography", "ons_population"
 SECONDS = 900
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.deep]
 
 
 @dataclass
@@ -181,7 +181,7 @@ def partners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer
 
 
 @pytest.fixture(scope="module")
-def at_rest(new_home: Callable[[], Home], partners: SandboxServer) -> Iterator[Airflow]:
+def at_rest(new_home: Callable[..., Home], partners: SandboxServer) -> Iterator[Airflow]:
     """Airflow with every DAG known and paused."""
     home = new_home()
     home.environment["VRU_SANDBOX_URL"] = partners.url
@@ -278,7 +278,6 @@ def test_an_ingest_alone_makes_the_build_happen(airflow: Airflow) -> None:
     assert not is_due(airflow.home)
 
 
-@pytest.mark.deep
 def test_six_ingests_at_once_end_in_the_right_marts(airflow: Airflow) -> None:
     before = len(airflow.runs("build_marts"))
     feeds = {STREET: {"since": SINCE}, SEARCH: {"since": SINCE}, POPULATION: {}, GEOGRAPHY: {}}
@@ -305,7 +304,6 @@ def test_six_ingests_at_once_end_in_the_right_marts(airflow: Airflow) -> None:
     assert mart_hash(airflow.home) == mart_hash(airflow.home, f"asof_{now:%Y%m%d}"), "as one build of everything"
 
 
-@pytest.mark.deep
 def test_a_backfill_of_three_months_fetches_one_archive(airflow: Airflow) -> None:
     events, sent, asked = airflow.events(SEARCH), len(downloads(airflow.partners)), len(airflow.partners.requests)
     searches = "select count(*) from marts.fct_stop_search where search_month < date '2018-08-01'"
@@ -346,7 +344,6 @@ def test_a_backfill_of_a_feed_that_replaces_itself_asks_nobody(airflow: Airflow)
     assert airflow.events(VICTIMS) == events
 
 
-@pytest.mark.deep
 def test_decisions_on_the_command_line_make_a_build(airflow: Airflow, tmp_path: Path) -> None:
     home, events = airflow.home, airflow.events(VICTIMS)
     before, builds = mart_hash(home), len(airflow.runs("build_marts"))

@@ -18,7 +18,7 @@ from tests.e2e.conftest import Home
     ],
 )
 def test_a_state_of_another_version_is_refused_and_made_new(new_home: Callable[..., Home], edit: str) -> None:
-    vru = new_home()
+    vru = new_home(empty=True)
     vru("feeds")
     vru.sql(edit, role="migrator")
     refused = vru("feeds", expect=2)

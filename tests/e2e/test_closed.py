@@ -77,7 +77,7 @@ def test_what_stays_on_the_machine_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.deep
-def test_no_packet_leaves_the_machine_while_the_sandbox_is_run(new_home: Callable[[], Home], tmp_path: Path) -> None:
+def test_no_packet_leaves_the_machine_while_the_sandbox_is_run(new_home: Callable[..., Home], tmp_path: Path) -> None:
     home = new_home()
     run = run_alone(tmp_path / "left.json", [VRU, "run", "--feed", "ons_population"], home.variables)
     assert run.done.returncode == 0, run.done.stdout + run.done.stderr
@@ -95,7 +95,7 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-def planted(new_home: Callable[[], Home], tmp_path_factory: pytest.TempPathFactory) -> Planted:
+def planted(new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Planted:
     folder = tmp_path_factory.mktemp("closed")
     home = new_home()
     (folder / "user").mkdir()

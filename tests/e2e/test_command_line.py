@@ -33,9 +33,9 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vru(new_home: Callable[[], Home], inbox: Path) -> Home:
+def vru(new_home: Callable[..., Home], inbox: Path) -> Home:
     """A state folder after its first run."""
-    home = new_home()
+    home = new_home(empty=True)
     done = home("run", "--inbox", inbox)
     assert "skipped, no such feed: moon_landings" in done.stderr
     for feed in (VICTIMS, "police_uk_street", "ons_geography", "ons_population", "police_uk_stop_search"):

@@ -138,7 +138,7 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[[], Home]) -> Platform:
+def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[..., Home]) -> Platform:
     place = scratch(tmp_path_factory.mktemp("checkout"))
     (place.folder / f"feeds/{FEED}.yml").write_text(CONTRACT, encoding="utf-8")
     (place.folder / f"expectations/raw/{FEED}.yml").write_text(SUITE, encoding="utf-8")

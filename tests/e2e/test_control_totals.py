@@ -23,9 +23,9 @@ Wanted = dict[tuple[str, str, str], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def real_run(new_home: Callable[[], Home]) -> Home:
+def real_run(new_home: Callable[..., Home]) -> Home:
     """The real files, through `vru run`."""
-    home = new_home()
+    home = new_home(empty=True)
     done = home("run", "--profile", "files", "--inbox", REAL)
     assert "skipped, no such feed: imd, mps_homicide_accused" in done.stderr
     return home

@@ -31,7 +31,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
 
 
 @pytest.fixture
-def home(new_home: Callable[[], Home]) -> Iterator[Home]:
+def home(new_home: Callable[..., Home]) -> Iterator[Home]:
     """A migrated state folder that belongs to no profile yet."""
     found = new_home()
     ready.put("migrated", found.path, ready.migrated)
@@ -63,13 +63,14 @@ def came(home: Home) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
     return attempts, home.sql("select status, rows_admitted from ops.batch where feed = %s", FEED)
 
 
+@pytest.mark.deep
 def test_in_the_sandbox_nothing_is_due(checkout: Scratch, home: Home) -> None:
     """Nobody puts a file into a folder there: no error, and the run ends well."""
     said(checkout, home, "run", "--feed", FEED)
     assert came(home) == ([("not_yet", "no_inbox")], [])
 
 
-@pytest.mark.parametrize("profile", ["files", "live"])
+@pytest.mark.parametrize("profile", ["files", pytest.param("live", marks=pytest.mark.deep)])
 def test_from_an_inbox_it_is_loaded(profile: str, checkout: Scratch, home: Home, inbox: Path) -> None:
     for _ in range(2):
         said(checkout, home, "ingest", FEED, VRU_PROFILE=profile, VRU_INBOX=str(inbox))

@@ -59,7 +59,7 @@ def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer
 
 
 @pytest.fixture(scope="module")
-def vru(new_home: Callable[[], Home], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def vru(new_home: Callable[..., Home], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A state folder after `vru run`, with one approved recipient; of every feed, so that a scheduler finds no news."""
     home = new_home()
     home.environment |= {**mail_server.environment, "VRU_REPORT_TO": "one@example.org"}

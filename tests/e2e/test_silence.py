@@ -28,7 +28,7 @@ def scores(home: Home) -> dict[str, float]:
     return {row["feed"]: row["score"] for row in json.loads(home("feeds", "--json").stdout)}
 
 
-def test_who_falls_silent_is_named_first_everywhere(new_home: Callable[[], Home]) -> None:
+def test_who_falls_silent_is_named_first_everywhere(new_home: Callable[..., Home]) -> None:
     home = new_home()
     home("ingest", VICTIMS)
     before = scores(home)
@@ -63,7 +63,7 @@ def test_who_falls_silent_is_named_first_everywhere(new_home: Callable[[], Home]
 
 
 @pytest.mark.deep
-def test_a_run_ends_with_1_and_its_report_says_first_who_is_silent(new_home: Callable[[], Home]) -> None:
+def test_a_run_ends_with_1_and_its_report_says_first_who_is_silent(new_home: Callable[..., Home]) -> None:
     home = new_home()
     done = home("run", "--feed", VICTIMS)
     assert "silent" not in done.stderr

@@ -110,6 +110,7 @@ def test_a_withdrawn_month_empties_in_both_schemas(built: None) -> None:
     assert months()["2023-02"] == 2
 
 
+@pytest.mark.deep
 def test_a_build_killed_in_its_midst_is_caught_up_by_the_next(built: None, tmp_path: Path) -> None:
     from vru import transform
 

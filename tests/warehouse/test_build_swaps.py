@@ -85,6 +85,7 @@ def test_of_two_builds_at_once_the_second_waits_and_takes_what_was_admitted_mean
     assert months() == {"2022-07": 3, "2022-08": 4, "2022-09": 5, "2022-10": 6}
 
 
+@pytest.mark.deep
 def test_a_build_killed_before_its_swap_is_taken_over_by_the_one_that_waits(
     warehouse: None, start: Callable[[], BuildProcess]
 ) -> None:

@@ -111,5 +111,5 @@ SWAP = (
 PLACES = (*FETCH, *PARSE, *AUDIT, *ADMIT, *BUILD, *SWAP)
 OF_SERVER = (*PARSE, *BUILD)
 """Where the server is killed."""
-USUAL = ("parse-in_the_middle_of_the_rows", "swap-while_it_waits_for_readers")
+USUAL = ("swap-while_it_waits_for_readers",)
 """What `make test` runs of them."""
