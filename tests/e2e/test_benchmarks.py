@@ -37,9 +37,8 @@ def small(name: str, folder: Path) -> list[dict[str, object]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "name", ["gate", pytest.param("load", marks=pytest.mark.deep), pytest.param("history", marks=pytest.mark.deep)]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["gate", "load", "history"])
 def test_each_gives_its_figures(name: str, tmp_path: Path) -> None:
     """It also compares the checks of the suite with those of the one aggregate, and a difference ends it."""
     from benchmarks.figures import TARGETS

@@ -148,6 +148,7 @@ def test_a_rejected_file_is_admitted_by_a_mended_contract(vru: Copy, tmp_path: P
     )  # fmt: skip
 
 
+@pytest.mark.deep
 def test_a_file_of_unknown_shape_finds_its_resource_once_the_contract_is_mended(vru: Copy, tmp_path: Path) -> None:
     """A feed of several resources: the rejected file belongs to none until then, and is parsed only once after."""
     feed = "ons_population"

@@ -145,6 +145,7 @@ def test_a_first_build_that_was_killed_starts_anew(built: None) -> None:
     assert months()["2023-06"] == 2
 
 
+@pytest.mark.deep
 def test_a_failed_audit_leaves_the_marts_and_is_caught_up_by_the_next_build(built: None) -> None:
     from vru import transform
 

@@ -111,5 +111,3 @@ SWAP = (
 PLACES = (*FETCH, *PARSE, *AUDIT, *ADMIT, *BUILD, *SWAP)
 OF_SERVER = (*PARSE, *BUILD)
 """Where the server is killed."""
-USUAL = ("swap-while_it_waits_for_readers",)
-"""What `make test` runs of them."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.kills import picture
 from tests.faults.kills.picture import Picture
-from tests.faults.kills.places import OF_SERVER, PLACES, USUAL, Place
+from tests.faults.kills.places import OF_SERVER, PLACES, Place
 from tests.faults.kills.state import BEFORE, WAIT_SECONDS, State, family, until
 
 pytestmark = pytest.mark.timeout(900)
@@ -31,11 +31,8 @@ def test_there_are_five_places_in_each_stage() -> None:
     assert len({str(place) for place in PLACES}) == len(PLACES)
 
 
-@pytest.mark.parametrize(
-    "place",
-    [pytest.param(place, marks=() if str(place) in USUAL else pytest.mark.deep) for place in PLACES],
-    ids=str,
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("place", PLACES, ids=str)
 def test_a_run_that_is_killed_and_run_again(place: Place, state: State, never_killed: Picture) -> None:
     before = state.mart_hash()
     with place.hold(state) as seen:

@@ -6,11 +6,14 @@ import threading
 import time
 from contextlib import closing
 
+import pytest
 from vru.transform import lease
 from vru.warehouse.engine import raw_connection
 
 from tests.faults.kills.state import State
 from tests.faults.platform import environment
+
+pytestmark = pytest.mark.deep
 
 
 def test_a_lease_ends_with_the_session_that_works_under_it(prepared: State) -> None:

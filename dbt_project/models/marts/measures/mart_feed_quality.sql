@@ -17,8 +17,9 @@ select
     array_to_string(quality.not_applied, ', ') as not_applied,
     quality.weight_version,
     quality.quality_score,
-    batch.rows_admitted as admitted_count,
-    batch.rows_quarantined as quarantined_count,
+    -- counts of rows that are people are not for everyone who may read a mart
+    case when not feed.personal_data then batch.rows_admitted end as admitted_count,
+    case when not feed.personal_data then batch.rows_quarantined end as quarantined_count,
     quality.batch_id
 from {{ ref('int_feed_quality') }} as quality
 inner join {{ source('ops', 'feed') }} as feed on quality.feed = feed.feed
