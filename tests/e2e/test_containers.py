@@ -164,7 +164,6 @@ def test_each_chosen_sheet_is_a_batch(vru: Platform) -> None:
     ]
 
 
-@pytest.mark.deep
 def test_a_workbook_saved_again_is_the_sheet_that_changed(vru: Platform) -> None:
     vru.put("returns.xlsx", book(change=100))
     vru("ingest", FEED)
@@ -187,7 +186,6 @@ def test_a_bad_cell_is_one_row_in_quarantine_and_one_record_of_the_file(vru: Pla
     ]
 
 
-@pytest.mark.deep
 def test_each_sheet_is_replayed_from_the_landed_workbook(vru: Platform) -> None:
     shutil.rmtree(vru.inbox)
     before = vru.batches()
