@@ -38,7 +38,9 @@ def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resourc
         f"""
         insert into ops.batch_measure (batch_id, measure, value, measured_at)
         with
-        b as (select *, ops.earlier_sound_batch(batch_id) as earlier from ops.batch_vintage where batch_id = %(batch)s),
+        b as materialized (
+            select *, ops.earlier_sound_batch(batch_id) as earlier from ops.batch_vintage where batch_id = %(batch)s
+        ),
         figure as (
             select {names}, {figure} filter (where r.batch_id = b.earlier) as before,
                    {figure} filter (where r.batch_id = b.batch_id) as after

@@ -87,7 +87,7 @@ class NoAreaVanished(PeriodCheck):
         area = f"regexp_replace({column}, {literal(self.strip)}, '')"
         # Counted by the column as it is before the area is cut out of it: a few thousand cuts, not one for each row.
         return f"""
-            with h as (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
+            with h as materialized (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
             m as (
                 select {area} as area
                 from (
@@ -124,7 +124,7 @@ class NoPlaceVanished(PeriodCheck):
         size = literal(self.degrees)
         square = f"round({quoted(self.column)} / {size}), round({quoted(self.beside)} / {size})"
         return f"""
-            with h as (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
+            with h as materialized (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
             m as (
                 select x, y
                 from (

@@ -62,7 +62,7 @@ class NoUnitMissing(UnitCheck):
         if on.shape.rolling_window:
             return "select true, 0::numeric, 'a rolling window may lose units'"
         return f"""
-            with e as (select {on.earlier()} as batch_id)
+            with e as materialized (select {on.earlier()} as batch_id)
             select count(m.unit) = 0, count(m.unit)::numeric,
                    case when e.batch_id is null then 'no earlier vintage'
                         else count(m.unit) || ' units of batch ' || e.batch_id || ' have no row' end
@@ -138,7 +138,7 @@ class OlderUnitsStable(UnitCheck):
         """Summed absolute change of units over their rows before."""
         unit = self.unit(on)
         return f"""
-            with e as (select {on.earlier()} as batch_id),
+            with e as materialized (select {on.earlier()} as batch_id),
             latest as (select max(p.{unit}) as unit from {on.compared} p, e where p.batch_id = e.batch_id),
             cell as (
                 select r.{unit} as unit, count(*) filter (where r.batch_id = e.batch_id) as before,
@@ -175,7 +175,7 @@ class ShareShift(VintageCheck):
         column, unit = quoted(rule.column), quoted(on.shape.unit_column or "")
         apart = ", ".join(literal(value) for value in rule.apart) or "null"
         return f"""
-            with e as (select {on.earlier(rule.column)} as batch_id),
+            with e as materialized (select {on.earlier(rule.column)} as batch_id),
             both_hold as (
                 select p.{unit} as unit from {on.compared} p, e where p.batch_id = e.batch_id
                 intersect
@@ -223,7 +223,7 @@ class NoValueVanished(VintageCheck):
         """Values of the earlier vintage without a row here."""
         column = quoted(self.column)
         return f"""
-            with e as (select {on.earlier(self.column)} as batch_id)
+            with e as materialized (select {on.earlier(self.column)} as batch_id)
             select count(m.value) = 0, count(m.value)::numeric,
                    case when e.batch_id is null then 'no earlier vintage' else count(m.value) || ' values vanished' end
             from e

@@ -63,7 +63,8 @@ def read_feeds(connection: Connection, asked: Asked, contents: Sequence[Row]) ->
         mine = [c for c in contents if c["feed"] == row["feed"]]
         admitted = [c for c in mine if c["state"] == "admitted"]
         vintages = [c["vintage_at"] for c in admitted if c["vintage_at"]]
-        status = standing[row["feed"]]
+        # whether the newest answer was new or unchanged is not told, so that it makes no other page
+        status = replace(standing[row["feed"]], outcome=None)
         if status.reason:
             status = replace(status, reason=reason_of(status.reason, row["personal_data"]))
         found.append(
