@@ -12,7 +12,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DocumentError(Exception):
-    """A text that is not YAML. The message is the place in it and what to do, to stand behind the file's name."""
+    """A file that is not YAML. The message says which file, where in it and what to do."""
 
 
 def read(path: Path) -> Any:
@@ -22,4 +22,4 @@ def read(path: Path) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise DocumentError(f"{line}: not YAML; check the indentation and quotes there") from error
+        raise DocumentError(f"{path.name}{line}: not YAML; check the indentation and quotes there") from error

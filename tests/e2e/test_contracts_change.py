@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from vru.settings import CHECKOUT
 
 from tests.e2e.conftest import Home
+from tests.scratch import Scratch, scratch
 
-PARTS = ("dags", "dbt_project", "expectations", "feeds", "plugins")
 VICTIMS = "mps_homicide_victims"
 HEADER = (
     "Count of Victims,Age Group,Sex,Method of Killing,Domestic Abuse,Recorded Date,Homicide Offence Type,"
@@ -28,38 +24,25 @@ HEADER = (
 class Copy:
     """A copy of the checkout and a state folder for it."""
 
-    folder: Path
+    place: Scratch
     home: Home
 
     def __call__(self, *arguments: str | Path, expect: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "vru.cli", *map(str, arguments)],
-            env={**self.home.variables, "PYTHONPATH": str(self.folder / "plugins")}, cwd=self.folder,
-            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = self.place.run("vru.cli", *arguments, home=self.home.path, VRU_ENV_FILE="")
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def change(self, file: str, old: str, new: str) -> None:
-        path = self.folder / file
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
     def next_version(self, feed: str) -> int:
         """The contract says that it is another now; its new version."""
-        text = (self.folder / "feeds" / f"{feed}.yml").read_text(encoding="utf-8")
+        text = (self.place.folder / "feeds" / f"{feed}.yml").read_text(encoding="utf-8")
         version = int(re.findall(r"^contract_version: ([0-9]+)$", text, re.MULTILINE)[0])
-        self.change(f"feeds/{feed}.yml", f"contract_version: {version}", f"contract_version: {version + 1}")
+        self.place.change(f"feeds/{feed}.yml", f"contract_version: {version}", f"contract_version: {version + 1}")
         return version + 1
 
 
 @pytest.fixture(scope="module")
 def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[..., Home]) -> Copy:
-    folder = tmp_path_factory.mktemp("checkout")
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
-    return Copy(folder, new_home())
+    return Copy(scratch(tmp_path_factory.mktemp("checkout")), new_home())
 
 
 VICTIMS_A_MONTH = 24
@@ -86,15 +69,15 @@ def test_a_csv_feed_touches_no_python(vru: Copy) -> None:
         "tests/unit/quality/walk/shelter_visits.yml",
     ):  # fmt: skip
         assert file in said
-        assert (vru.folder / file).is_file()
+        assert (vru.place.folder / file).is_file()
     assert "nothing was written" in vru("new-feed", "shelter_visits", expect=2)
-    vru("ingest", "shelter_visits", "--file", vru.folder / "tests/fixtures/shelter_visits/sample.csv")
+    vru("ingest", "shelter_visits", "--file", vru.place.folder / "tests/fixtures/shelter_visits/sample.csv")
     (batch,) = json.loads(vru("batches", "shelter_visits", "--json"))
     assert (batch["status"], batch["rows_admitted"], batch["period_start"], batch["period_end"]) == (
         "admitted", 200, "2019-01-01", "2021-12-31",
     )  # fmt: skip
     vru("build")
-    sample = (vru.folder / "tests/fixtures/shelter_visits/sample.csv").read_text(encoding="utf-8")
+    sample = (vru.place.folder / "tests/fixtures/shelter_visits/sample.csv").read_text(encoding="utf-8")
     counted = sum(int(line.rpartition(",")[2]) for line in sample.splitlines()[1:])
     assert vru.home.sql("select sum(value_count) from staging.stg_shelter_visits", role="transformer") == [(counted,)]
 
@@ -112,8 +95,8 @@ def test_a_mended_contract_replays_and_the_old_figures_can_still_be_had(vru: Cop
     assert "all are parsed under the present contract version" in vru("replay", VICTIMS)
     ((then,),) = vru.home.sql("select clock_timestamp()")
 
-    vru.change(f"feeds/{VICTIMS}.yml", "Knife or Sharp Implement: []", "Knife or Sharp Implement: [Blade]")
-    vru.change(f"feeds/{VICTIMS}.yml", "contract_version: 1", "contract_version: 2")
+    vru.place.change(f"feeds/{VICTIMS}.yml", "Knife or Sharp Implement: []", "Knife or Sharp Implement: [Blade]")
+    vru.next_version(VICTIMS)
     assert "nothing new, no batch made" in vru("ingest", VICTIMS, "--file", file), (
         "a mended contract waits for a replay"
     )
@@ -139,7 +122,7 @@ def test_a_rejected_file_is_admitted_by_a_mended_contract(vru: Copy, tmp_path: P
     batch = json.loads(vru("batches", VICTIMS, "--json"))[-1]
     assert batch["status"] == "rejected"
     assert f"vru replay {VICTIMS} --batch {batch['batch_id']}" in said
-    vru.change(f"feeds/{VICTIMS}.yml", "aliases: [Borough]", "aliases: [Borough, Borough of incident]")
+    vru.place.change(f"feeds/{VICTIMS}.yml", "aliases: [Borough]", "aliases: [Borough, Borough of incident]")
     version = vru.next_version(VICTIMS)
     vru("replay", VICTIMS, "--batch", str(batch["batch_id"]))
     replayed = json.loads(vru("batches", VICTIMS, "--json"))[-1]
@@ -160,8 +143,8 @@ def test_a_file_of_unknown_shape_finds_its_resource_once_the_contract_is_mended(
     assert "unknown_shape" in vru("ingest", feed, "--file", file, expect=1)
     (rejected,) = json.loads(vru("batches", feed, "--json"))
     assert (rejected["status"], rejected["resource"]) == ("rejected", "")
-    vru.change(f"feeds/{feed}.yml", "[population, OBS_VALUE]", "[population, OBS_VALUE, OBSERVED]")
-    vru.change(f"feeds/{feed}.yml", "contract_version: 1", "contract_version: 2")
+    vru.place.change(f"feeds/{feed}.yml", "[population, OBS_VALUE]", "[population, OBS_VALUE, OBSERVED]")
+    vru.next_version(feed)
     assert "1 contents parsed again, 1 admitted" in vru("replay", feed)
     assert "all are parsed under the present contract version" in vru("replay", feed)
     found = [(b["status"], b["resource"], b["contract_version"]) for b in json.loads(vru("batches", feed, "--json"))]

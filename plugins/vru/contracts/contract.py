@@ -77,7 +77,7 @@ class Contract(Strict):
         for child in self.resources:
             if child.parent is not None:
                 self._check_parent(child, child.parent)
-        regular = [r.name for r in self.resources if r.delivery == "period" and r.grain != "none"]
+        regular = [r.name for r in self.resources if r.delivery == "period"]
         if self.cadence_days == "never" and regular:
             raise ValueError(f"'cadence_days' must be a number: resource {regular} comes period by period")
         if self.row_is_person and self.tolerance_pct != 0:

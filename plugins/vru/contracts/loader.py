@@ -45,7 +45,7 @@ def _load(path: Path, _when: tuple[int, ...]) -> Contract:
     try:
         content = documents.read(path)
     except documents.DocumentError as error:
-        raise ContractError(f"{path.name}{error}") from error
+        raise ContractError(str(error)) from error
     if not isinstance(content, dict):
         raise ContractError(f"{path.name}: empty; a contract is a mapping that starts with 'feed: {path.stem}'")
     if content.get("feed") != path.stem:

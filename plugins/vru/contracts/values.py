@@ -46,7 +46,7 @@ def shared_values(name: str, folder: Path | None = None) -> SharedValues:
     try:
         content = documents.read(path)
     except documents.DocumentError as error:
-        raise ValueError(f"values/{path.name}{error}") from error
+        raise ValueError(f"values/{error}") from error
     try:
         if not isinstance(content, dict) or not isinstance(content.get("seed"), str):
             return SharedValues(_SPELLED_OUT.validate_python(content))

@@ -51,5 +51,5 @@ class Policy(BaseModel):
 
 @cache
 def load_policy(path: Path = POLICY_FILE) -> Policy:
-    """The policy in ``path``. Raises pydantic.ValidationError where a parameter is missing or unknown."""
+    """The policy in ``path``. Raises DocumentError, and ValidationError where a parameter is missing or unknown."""
     return Policy.model_validate(documents.read(path))

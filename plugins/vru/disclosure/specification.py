@@ -104,7 +104,7 @@ def _load(path: Path) -> Specification:
     try:
         content = documents.read(path)
     except documents.DocumentError as error:
-        raise SpecificationError(f"tables/{path.name}{error}") from error
+        raise SpecificationError(f"tables/{error}") from error
     if not isinstance(content, dict):
         raise SpecificationError(f"tables/{path.name}: empty; a specification is a mapping that starts with 'comment:'")
     try:

@@ -30,6 +30,8 @@ DOC = """\
 
 **When red.** {when_red}
 
+Where nothing is new, only `fetch` runs and the rest is skipped.
+
 `fetch` red: the partner could not be reached, or sent something that is not its data. `parse` red: a file was
 rejected. `audit` red: a file was held; what was admitted before still counts. The last line of the log says which
 file, which check and which command mends it.

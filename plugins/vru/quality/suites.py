@@ -194,7 +194,7 @@ def _read(path: Path, subject: str, _changed: int, model: type[BaseModel]) -> Ba
     try:
         content = documents.read(path)
     except documents.DocumentError as error:
-        raise SuiteError(f"{where}{error}") from error
+        raise SuiteError(f"expectations/{path.parent.name}/{error}") from error
     except ValueError as error:  # what looks like a date and is none
         raise SuiteError(f"{where}: a value cannot be read ({error}); correct it, or put it in quotes") from error
     if not isinstance(content, dict) or content.get(subject) != path.stem:

@@ -13,8 +13,8 @@ from vru.disclosure.readers import rows
 from vru.reporting.model import Asked, Summary
 
 
-def made_of(connection: Connection, kind: str, asked: Asked, input_sha256: str) -> str | None:
-    """SHA-256 of the newest report of its kind, month and instants, if it was made of this input."""
+def sha256_of_page(connection: Connection, kind: str, asked: Asked, input_sha256: str) -> str | None:
+    """Of the newest report of its kind, month and instants, if it was made of this input."""
     last = _newest(connection, kind, asked)
     return str(last["sha256"]) if last and last["input_sha256"] == input_sha256 else None
 

@@ -65,7 +65,10 @@ class Report(Protocol):
         """What it is called, without its month."""
 
     def read(self, connection: Connection, asked: Asked) -> Any:
-        """Everything that it says, read on a connection of the publisher. Raises ReportError."""
+        """Everything that it says and nothing else, read on a connection of the publisher; keys in it are texts.
+
+        Raises ReportError.
+        """
 
     def summarise(self, content: Any, asked: Asked) -> Summary:
         """What it says in short."""

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import vru
 from vru import files
 from vru.disclosure.readers import publisher
-from vru.reporting import ledger, registry
+from vru.reporting import fingerprint, ledger, registry
 from vru.reporting.model import Asked
 from vru.settings import settings
 
 if TYPE_CHECKING:
     from upath import UPath
-
-DRAWN_BY = ("altair", "jinja2", "vl-convert-python")
-"""Packages whose version may change the bytes of a page."""
 
 
 def write_report(
@@ -57,8 +49,8 @@ def write_report(
     with publisher(f"report {kind}") as connection:
         content = report.read(connection, asked)
         path = (out_dir or settings().reports_dir) / f"{kind}-{asked.month:%Y-%m}.html"
-        made_of = _digest([asked, content, _program()])
-        if not _stands(path, ledger.made_of(connection, kind, asked, made_of)):
+        made_of = fingerprint.of(asked, content)
+        if not _stands(path, ledger.sha256_of_page(connection, kind, asked, made_of)):
             page = report.render(content, asked).encode()
             files.write(path, page)
             ledger.note(connection, kind, asked, path.name, page, report.summarise(content, asked), made_of)
@@ -68,23 +60,3 @@ def write_report(
 def _stands(path: Path | UPath, sha256: str | None) -> bool:
     """Whether the file of these bytes is in its place."""
     return sha256 is not None and path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-
-
-def _digest(content: Any) -> str:
-    def plain(value: Any) -> Any:
-        if isinstance(value, (set, frozenset)):
-            return sorted(value)
-        return asdict(value) if is_dataclass(value) and not isinstance(value, type) else repr(value)
-
-    return hashlib.sha256(json.dumps(content, default=plain, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _program() -> list[str]:
-    """What turns the input into a page: every file of the package, and the packages that draw."""
-    root = Path(vru.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
-        digest.update(path.read_bytes())
-    return [digest.hexdigest(), *(f"{name} {version(name)}" for name in DRAWN_BY)]

@@ -221,7 +221,7 @@ def _load(path: Path, contracts: Mapping[str, Contract]) -> Specification:
     try:
         content = documents.read(path)
     except documents.DocumentError as error:
-        raise MeasureError(f"{path.name}{error}") from error
+        raise MeasureError(str(error)) from error
     feed = path.name.removesuffix(SUFFIX)
     if not isinstance(content, dict) or content.get("source_feed") != feed:
         raise MeasureError(f"{path.name}, key source_feed: must be '{feed}', the name of the file; rename one of them")
