@@ -8,6 +8,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +20,9 @@ from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
 from vru.reporting import ReportError, write_report
+from vru.reporting.model import Asked
+from vru.reporting.reports.quality import words
+from vru.reporting.reports.quality.feeds import read_feeds
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.server.embedded import Server
 
@@ -181,6 +185,21 @@ def test_a_page_that_stands_is_not_drawn_again_and_a_changed_one_is(landing: Lan
     assert query("select count(*) from ops.report") == reports, "the same page is noted once"
     assert not is_drawn()
     assert file.read_text(encoding="utf-8") == first
+
+
+def test_what_is_due_is_said_of_lists_that_are_final_and_of_feeds_that_have_let_nothing_in(landing: Landing) -> None:
+    made.make(landing)
+    publish(landing=landing, contracts=load_contracts())
+    with raw_connection("publisher") as connection:
+        feed, *_ = read_feeds(connection, Asked(MONTH, TODAY, is_synthetic=True), [])
+
+    def due(standing: str, due_on: date | None, newest_issue: date | None) -> str:
+        status = replace(feed.status, standing=standing, due_on=due_on, newest_issue=newest_issue)
+        return words.due(replace(feed, status=status))
+
+    assert due("on time", date(2022, 7, 1), date(2022, 4, 1)) == "next due on 1 July 2022"
+    assert due("on time", None, date(2014, 6, 1)) == "nothing more is due"
+    assert due("held", None, None) == "nothing let in yet"
 
 
 def test_the_page_says_what_came_and_what_did_not(landing: Landing, tmp_path: Path) -> None:

@@ -190,7 +190,9 @@ def due(feed: Feed) -> str:
     status = feed.status
     if status.is_overdue:
         return status.words
-    return f"next due on {day(status.due_on)}" if status.due_on else "nothing let in yet"
+    if status.due_on:
+        return f"next due on {day(status.due_on)}"
+    return "nothing more is due" if status.newest_issue else "nothing let in yet"
 
 
 def troubles_of(troubles: Sequence[Trouble]) -> list[tuple[str, list[Trouble]]]:
