@@ -92,11 +92,29 @@ def _spare_frameworks() -> None:
         sys.modules.setdefault(f"svcs.{name}", None)  # type: ignore[arg-type] # None: cannot be imported
 
 
+def _spare_old_interfaces() -> None:
+    """Airflow makes the interface that tasks speak to once for every version of it: 2 seconds of a run.
+
+    The one inside this process has one client, the installed one, which speaks the newest.
+    """
+    from airflow.api_fastapi.execution_api import versions
+    from airflow.api_fastapi.execution_api.routes import execution_api_router
+    from airflow.sdk.api.datamodels._generated import API_VERSION
+    from cadwyn import HeadVersion, Version, VersionBundle
+    from cadwyn.route_generation import _DELETED_ROUTE_TAG
+
+    versions.bundle = VersionBundle(HeadVersion(), Version(API_VERSION))
+    execution_api_router.routes[:] = [
+        route for route in execution_api_router.routes if _DELETED_ROUTE_TAG not in getattr(route, "tags", ())
+    ]
+
+
 def _run_dags(dag_ids: list[str], conf: dict[str, Any], on_start: Callable[[str], None]) -> list[DagOutcome]:
     from airflow.dag_processing.dagbag import DagBag
 
     from vru.orchestration import parsing, task_logs
 
+    _spare_old_interfaces()
     bag = DagBag(dag_folder=str(settings().dags_dir))
     if bag.import_errors:
         raise RuntimeError(f"a DAG file cannot be read: {'; '.join(bag.import_errors.values())}")
