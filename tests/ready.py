@@ -103,8 +103,7 @@ def _copy(ready: Path, home: Path) -> None:
     state = read_state(home)
     if state["place"] != "home":
         place = Path(state["place"])
-        own = place.with_name(f"{place.name}-{home.name}")
-        own.mkdir(mode=0o700)
+        own = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{place.name}-"))
         _copy_tree(place, own)
         update_state(home, place=str(own))
         follow_move(home, own)

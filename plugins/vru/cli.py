@@ -55,7 +55,3 @@ def main() -> None:
         sys.exit(3)
     except Exception as error:  # noqa: BLE001 - the last place where an error can become words
         sys.exit(exit_code(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-import yaml
+from vru import documents
 from vru.contracts import Contract, load_contracts
 from vru.quality.checks import TYPES, Subject, document
 from vru.quality.scaffold import suite_yaml
@@ -49,7 +49,7 @@ def test_checks_of_marts_name_columns_that_the_models_contract() -> None:
     models = {
         model["name"]: {column["name"] for column in model["columns"]}
         for path in (settings().dbt_dir / "models" / "marts").rglob("*.yml")
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        for model in documents.read(path).get("models", [])
     }
     for mart, check in MART_CHECKS:
         named = {getattr(check.kind, name) for name in check.kind.column_parameters()} - {None}

@@ -255,7 +255,7 @@ def test_marts_that_cannot_be_built_stand_and_the_report_says_that_they_are_old(
     before = vru.sql("select count(*) from marts.mart_measure", role="transformer")
     place = scratch(tmp_path / "checkout")
     place.change("dbt_project/models/marts/shared/dim_month.sql", "select", "select no_such_column,")
-    done = place.run("vru.cli", "report", "quality", "--out", tmp_path / "out", home=vru.path, VRU_ENV_FILE="")
+    done = place.run("vru", "report", "quality", "--out", tmp_path / "out", home=vru.path, VRU_ENV_FILE="")
     assert done.returncode == 0, done.stderr
     (page,) = (tmp_path / "out").iterdir()
     assert "Newer data was let in than the figures below hold: a build is due." in page.read_text(encoding="utf-8")

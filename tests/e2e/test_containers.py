@@ -120,7 +120,7 @@ class Platform:
 
     def __call__(self, *arguments: str, expect: int = 0) -> str:
         done = self.place.run(
-            "vru.cli", *arguments, home=self.home.path, VRU_PROFILE="files", VRU_INBOX=str(self.inbox.parent),
+            "vru", *arguments, home=self.home.path, VRU_PROFILE="files", VRU_INBOX=str(self.inbox.parent),
             VRU_ENV_FILE="",
         )  # fmt: skip
         assert done.returncode == expect, done.stdout + done.stderr

@@ -28,7 +28,7 @@ class Copy:
     home: Home
 
     def __call__(self, *arguments: str | Path, expect: int = 0) -> str:
-        done = self.place.run("vru.cli", *arguments, home=self.home.path, VRU_ENV_FILE="")
+        done = self.place.run("vru", *arguments, home=self.home.path, VRU_ENV_FILE="")
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout + done.stderr
 

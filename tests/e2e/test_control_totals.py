@@ -25,7 +25,7 @@ Wanted = dict[tuple[str, str, str], dict[str, str]]
 @pytest.fixture(scope="module")
 def real_run(new_home: Callable[..., Home]) -> Home:
     """The real files, through `vru run`."""
-    home = new_home(empty=True)
+    home = new_home()
     done = home("run", "--profile", "files", "--inbox", REAL)
     assert "skipped, no such feed: imd, mps_homicide_accused" in done.stderr
     return home

@@ -25,7 +25,7 @@ PICKED_UP_BY = {
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     """A copy of the checkout with one feed more."""
     copy = scratch(tmp_path_factory.mktemp("checkout"), with_tests=True)
-    done = copy.run("vru.cli", "new-feed", FEED, home=tmp_path_factory.mktemp("home"))
+    done = copy.run("vru", "new-feed", FEED, home=tmp_path_factory.mktemp("home"))
     assert done.returncode == 0, done.stdout + done.stderr
     return copy
 
@@ -50,7 +50,7 @@ def inbox(checkout: Scratch, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(checkout: Scratch, home: Home, *arguments: str | Path, **more: str) -> str:
     """What `vru` of the copy says; it must end well."""
-    done = checkout.run("vru.cli", *arguments, home=home.path, **more)
+    done = checkout.run("vru", *arguments, home=home.path, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -85,7 +85,7 @@ def test_live_without_an_inbox_has_nothing_due(checkout: Scratch, home: Home) ->
 
 
 def test_every_kind_of_test_takes_it_by_itself(checkout: Scratch) -> None:
-    done = checkout.run("pytest", "--collect-only", "-q", "-k", FEED, "tests")
+    done = checkout.run("pytest", "--collect-only", "--assert=plain", "-q", "-k", FEED, "tests")
     assert done.returncode == 0, done.stdout + done.stderr
     counts = dict(line.split(": ") for line in done.stdout.splitlines() if line.startswith("tests/"))
     assert set(counts) >= PICKED_UP_BY

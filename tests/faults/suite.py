@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from vru import documents
 from vru.settings import CHECKOUT
 
 ROW_TYPES = (
@@ -95,5 +95,5 @@ def mentions(check: Check, column: str) -> bool:
 def suite_of(feed: str, resource: str) -> Suite:
     """The suite of a resource."""
     path = CHECKOUT / "expectations" / "raw" / f"{feed}.yml"
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))["resources"][resource]
+    found = documents.read(path)["resources"][resource]
     return Suite(tuple(found["checks"]), tuple(found.get("cells", ())), found.get("cell_value", ""))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from scipy.stats import chi2
 
 from tests.warehouse.build_loader import own_warehouse, rows
 
@@ -27,6 +26,8 @@ def test_interval_is_exact(warehouse: None, confidence: float) -> None:
         role="analyst",
     )
     assert [row[0] for row in found] == counts
+    from scipy.stats import chi2
+
     tail = (1 - confidence) / 2
     for count, low, high in found:
         assert low == pytest.approx(chi2.ppf(tail, 2 * count) / 2 if count else 0, rel=1e-9, abs=0)

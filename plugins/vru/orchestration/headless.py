@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import subprocess
 import sys
@@ -61,7 +59,6 @@ def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[D
 
     Each task's log goes where Airflow's page looks for it, Airflow's own words to `logs/airflow-run.log`.
     """
-    _spare_the_collector()
     _spare_frameworks()
     environment.apply()
     os.environ["AIRFLOW__LOGGING__JSON_LOGS"] = "True"  # the form in which Airflow's page reads them
@@ -73,17 +70,6 @@ def run_dags(feeds: list[str], conf: dict[str, Any], watcher: Watcher) -> list[D
     log = private_dir(settings().logs_dir) / "airflow-run.log"
     with _words_to(log) as terminal, dead_runs.failed_first(), watcher(terminal, len(dag_ids)) as on_start:
         return _run_dags(dag_ids, conf, on_start)
-
-
-def _spare_the_collector() -> None:
-    """Imports make a million objects that all stay until the process ends.
-
-    Looking through them at every 700th new one is a fifth of a run's processor time; once more at its end, as much.
-    """
-    gc.set_threshold(50_000, 20, 50)
-    # the last one registered runs first, so these run after whatever Airflow registers
-    atexit.register(gc.disable)
-    atexit.register(gc.freeze)
 
 
 def _spare_frameworks() -> None:

@@ -92,19 +92,22 @@ def _login() -> str:
     if path.exists():
         return path.read_text(encoding="ascii")
     password = secrets.token_urlsafe(12)
-    command = [sys.executable, "-m", "airflow", "users", "create", "--role", "Admin", "--username", USER]
     names = ["--firstname", "Airflow", "--lastname", "Administrator", "--email", "admin@localhost"]
-    done = subprocess.run(
-        [*command, *names, "--use-random-password"], capture_output=True, text=True, check=False, env=os.environ
-    )
-    reset = subprocess.run(
-        [sys.executable, "-m", "airflow", "users", "reset-password", "--username", USER, f"--password={password}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if reset.returncode:
-        raise RuntimeError(f"Airflow's administrator could not be made: {(done.stderr + reset.stderr).strip()[-500:]}")
+    done = _users(password, "create", "--role", "Admin", *names)
+    if done.returncode == 0 and "already exists" in done.stdout:  # of a state folder whose secrets were deleted
+        done = _users(password, "reset-password")
+    if done.returncode:
+        raise RuntimeError(f"Airflow's administrator could not be made: {done.stderr.strip()[-500:]}")
     environment.write_private(path, password.encode("ascii"))
     return password
+
+
+def _users(password: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Airflow's own command on the administrator; it asks for the password, which no list of processes then shows."""
+    return subprocess.run(
+        [sys.executable, "-m", "airflow", "users", command, "--username", USER, *options],
+        input=f"{password}\n{password}\n", start_new_session=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> Never:

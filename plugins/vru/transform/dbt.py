@@ -84,7 +84,7 @@ def _manifest(schema: str) -> Any:
     from dbt.cli.main import dbtRunner
 
     files = sorted(path for path in settings().dbt_dir.rglob("*") if path.suffix in (".sql", ".yml", ".csv", ".md"))
-    key = (schema, str(settings().home), *((str(path), path.stat().st_mtime_ns) for path in files))
+    key = (schema, *((str(path), path.stat().st_mtime_ns) for path in files))
     if key not in _manifests:
         outcome = _in_a_thread(lambda: dbtRunner().invoke(["parse", *_options(schema)]))
         if outcome.exception is not None or not outcome.success:

@@ -267,13 +267,13 @@ def told(seeds: range) -> None:
 
 @pytest.mark.timeout(900)
 def test_made_up_families_keep_five_values_of_every_hidden_cell() -> None:
-    told(range(200))
+    told(range(100))
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(1800)
 def test_two_thousand_made_up_families_keep_five_values_of_every_hidden_cell() -> None:
-    told(range(200, 2200))
+    told(range(100, 2100))
 
 
 def test_a_large_table_is_attacked_quickly() -> None:

@@ -14,8 +14,7 @@ from string import Template
 from typing import Any
 
 import pytest
-import yaml
-from vru import quality
+from vru import documents, quality
 from vru.quality.suites import load_mart_suites
 from vru.settings import CHECKOUT
 from vru.transform.schemas import BUILD_TABLES
@@ -23,7 +22,7 @@ from vru.transform.schemas import BUILD_TABLES
 from tests.unit.quality.conftest import Warehouse, crimes, month
 
 CHECKS = {(suite.mart, check.id): check for suite in load_mart_suites() for check in suite.checks}
-STATES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("marts.yml").read_text(encoding="utf-8"))
+STATES: dict[str, Any] = documents.read(Path(__file__).with_name("marts.yml"))
 MADE = {"text": "''", "date": "date '2023-01-01'", "timestamp with time zone": "now()", "boolean": "false"}
 """What a column that may not be null holds where a state does not name it; 1 where it is a number."""
 
@@ -37,7 +36,7 @@ def contracted() -> str:
     """SQL that makes the audited marts as the dbt models contract them."""
     tables = []
     for path in sorted((CHECKOUT / "dbt_project" / "models" / "marts").rglob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+        for model in documents.read(path).get("models", []):
             if model["name"] in STATES["checks"]:
                 columns = [column(given) for given in model["columns"]]
                 columns += [f"primary key ({', '.join(rule['columns'])})" for rule in model["constraints"]]

@@ -10,12 +10,11 @@ import hashlib
 import io
 from collections import Counter
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
-import yaml
 from psycopg2 import sql
 from psycopg2.extras import Json
+from vru import documents
 from vru.landing import Landing
 from vru.periods import last_day
 from vru.settings import CHECKOUT
@@ -250,7 +249,7 @@ def _declared() -> dict[str, list[tuple[str, str]]]:
     """Columns and types of every mart, as the dbt project declares them."""
     found: dict[str, list[tuple[str, str]]] = {}
     for path in sorted((CHECKOUT / "dbt_project" / "models" / "marts").rglob("*.yml")):
-        for model in yaml.safe_load(Path(path).read_text(encoding="utf-8")).get("models", []):
+        for model in documents.read(path).get("models", []):
             found[model["name"]] = [(c["name"], c["data_type"]) for c in model.get("columns", [])]
     return found
 

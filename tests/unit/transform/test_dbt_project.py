@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
+from vru import documents
 from vru.contracts import load_contracts
 from vru.settings import settings
 from vru.transform import domains, scaffold
@@ -20,7 +20,7 @@ MODELS = settings().dbt_dir / "models"
 def described() -> Iterator[dict[str, Any]]:
     """Every mart as its yml file describes it."""
     for path in sorted((MODELS / "marts").rglob("*.yml")):
-        yield from yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        yield from documents.read(path).get("models", [])
 
 
 MARTS = {mart["name"]: mart for mart in described()}

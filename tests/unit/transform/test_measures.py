@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
+from vru import documents
 from vru.settings import CHECKOUT, Settings, settings
 from vru.transform.measures import MeasureError, files, load_measures, variables
 
@@ -98,7 +98,7 @@ def test_what_is_summed_and_dated_is_never_null() -> None:
     marts = {
         model["name"]: {column["name"]: column for column in model["columns"]}
         for path in (settings().dbt_dir / "models" / "marts").rglob("*.yml")
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        for model in documents.read(path).get("models", [])
         if "columns" in model
     }
     scans = variables(load_measures())["scans"]

@@ -206,7 +206,7 @@ class Server:
         with self._locked():
             cluster = cluster_dir(self.home)
             if cluster is not None:
-                self._stop_locked()
+                programs.stop(self.home, cluster, is_kept=False)
                 shutil.rmtree(cluster, ignore_errors=not cluster.exists())
             passwords_file(self.home).unlink(missing_ok=True)
             state_file(self.home).unlink(missing_ok=True)

@@ -116,8 +116,10 @@ def start(home: Path, cluster: Path, *, port: int, listens: bool) -> None:
         time.sleep(0.2)
 
 
-def stop(home: Path, cluster: Path) -> None:
+def stop(home: Path, cluster: Path, *, is_kept: bool = True) -> None:
     """End every session and stop the server. Harmless if it does not run, or if another process has its number.
+
+    What lies in memory is not written where the cluster is about to be deleted, which is ``is_kept`` false.
 
     Raises WarehouseError if it does not stop, or if the cluster is another user's.
     """
@@ -126,7 +128,7 @@ def stop(home: Path, cluster: Path) -> None:
         return
     user = user_of(cluster)
     command = [str(programs(user) / "pg_ctl"), "-D", str(cluster / "data")]
-    done = run_as(user, [*command, "-m", "fast", "-w", "-t", "120", "stop"])
+    done = run_as(user, [*command, "-m", "fast" if is_kept else "immediate", "-w", "-t", "120", "stop"])
     if done.returncode != 0 and is_ours(cluster, found.pid):
         raise WarehouseError(f"the server of {home} did not stop: {_last_lines(done.stdout)}")
     remove_socket_dir(found.socket_dir)

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from vru import documents
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 Record = dict[str, Any]
@@ -39,7 +39,7 @@ def plans() -> dict[tuple[str, str], Change]:
     """What is done to each resource's clean file, by feed and resource."""
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.yml")):
-        plan = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plan = documents.read(path)
         assert plan["feed"] == path.stem
         found.update({(path.stem, resource): part for resource, part in plan["resources"].items()})
     return found

@@ -1,4 +1,4 @@
-"""A server as the platform makes it: nothing of it is a copy."""
+"""A server as the platform makes it, with the settings as shipped."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ from vru.warehouse.server.external import ExternalServer
 from vru.warehouse.server.passwords import passwords_file, stored_passwords
 from vru.warehouse.server.programs import CONFIGURATION
 
+from tests import ready
+
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as several users")
 
@@ -44,6 +46,14 @@ def new_home() -> Iterator[Path]:
     yield parent / "home"
     Server(parent / "home").destroy()
     shutil.rmtree(parent)
+
+
+@pytest.fixture
+def made_home(new_home: Path) -> Path:
+    """The same with a cluster that was made before, for what does not ask how one is made or survives a crash."""
+    new_home.mkdir(mode=0o700)
+    ready.put("cluster", new_home, ready.cluster)
+    return new_home
 
 
 def ask(arguments: dict[str, Any], query: str) -> Any:
@@ -100,8 +110,8 @@ def test_every_line_of_the_access_file_asks_for_scram(cluster: Server) -> None:
     assert ask(cluster.owner_args("postgres"), query) is True
 
 
-def test_the_port_is_closed_until_asked_for_and_takes_passwords_only(new_home: Path) -> None:
-    server = Server(new_home).ensure()
+def test_the_port_is_closed_until_asked_for_and_takes_passwords_only(made_home: Path) -> None:
+    server = Server(made_home).ensure()
     assert server.port is None
     with pytest.raises(WarehouseError, match="no TCP port open"):
         server.connect_args("analyst", tcp=True)
@@ -446,8 +456,8 @@ def test_a_killed_server_comes_back_with_what_was_committed(new_home: Path) -> N
     assert ask(server.connect_args("migrator"), query) == 1
 
 
-def test_a_lost_socket_folder_is_made_again(new_home: Path) -> None:
-    server = Server(new_home).ensure()
+def test_a_lost_socket_folder_is_made_again(made_home: Path) -> None:
+    server = Server(made_home).ensure()
     folder = server.status().socket_dir
     assert folder is not None
     shutil.rmtree(folder)  # as a session's runtime folder is at logout
@@ -455,8 +465,8 @@ def test_a_lost_socket_folder_is_made_again(new_home: Path) -> None:
     assert ask(server.ensure().connect_args("analyst"), "SELECT 1") == 1
 
 
-def test_a_later_process_with_the_old_number_is_not_taken_for_the_server(new_home: Path) -> None:
-    server = Server(new_home).ensure()
+def test_a_later_process_with_the_old_number_is_not_taken_for_the_server(made_home: Path) -> None:
+    server = Server(made_home).ensure()
     cluster = server.status().cluster_dir
     assert cluster is not None
     pid_file = cluster / "data" / "postmaster.pid"
@@ -548,8 +558,8 @@ def test_a_moved_folder_keeps_its_cluster_and_a_copied_one_does_not_share_it(new
         elsewhere.destroy()
 
 
-def test_a_lost_database_is_said_and_never_replaced_by_an_empty_one(new_home: Path) -> None:
-    server = Server(new_home).ensure()
+def test_a_lost_database_is_said_and_never_replaced_by_an_empty_one(made_home: Path) -> None:
+    server = Server(made_home).ensure()
     server.stop()
     cluster = cluster_dir(server.home)
     assert cluster is not None
@@ -608,10 +618,10 @@ def test_a_forked_child_gets_an_engine_of_its_own(cluster: Server) -> None:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar() == mine
 
 
-def test_lines_for_each_tool(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VRU_HOME", str(new_home))
+def test_lines_for_each_tool(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VRU_HOME", str(made_home))
     monkeypatch.delenv("VRU_DATABASE_URL", raising=False)
-    server = Server(new_home).ensure()
+    server = Server(made_home).ensure()
     with pytest.raises(WarehouseError, match="vru db up"):
         connection_lines("analyst", "dbeaver")
     with pytest.raises(WarehouseError, match="psql, dbeaver, pandas"):
@@ -644,9 +654,9 @@ def test_lines_for_each_tool(new_home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def other_server(new_home: Path) -> Server:
+def other_server(made_home: Path) -> Server:
     """A bare server that plays one which is not ours, with an owner who is no superuser."""
-    server = Server(new_home).ensure()
+    server = Server(made_home).ensure()
     connection = psycopg2.connect(**server.owner_args("postgres"))
     connection.autocommit = True
     with connection.cursor() as cursor:
