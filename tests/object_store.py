@@ -35,7 +35,9 @@ def running() -> Iterator[ObjectStore]:
     """The store while the block runs, with one empty bucket; the environment of this process leads to it."""
     import boto3
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
+    S3FileSystem.clear_instance_cache()  # one that a test before has used knows the store that was there then
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
