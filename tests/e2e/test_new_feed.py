@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import ready
 from tests.e2e.conftest import Home
 from tests.scratch import Scratch, scratch
 
@@ -34,7 +33,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
 def home(new_home: Callable[..., Home]) -> Iterator[Home]:
     """A migrated state folder that belongs to no profile yet."""
     found = new_home()
-    ready.put("migrated", found.path, ready.migrated)
     yield found
     found.destroy()
 

@@ -85,11 +85,10 @@ def _spare_old_interfaces() -> None:
     """
     from airflow.api_fastapi.execution_api import versions
     from airflow.api_fastapi.execution_api.routes import execution_api_router
-    from airflow.sdk.api.datamodels._generated import API_VERSION
     from cadwyn import HeadVersion, Version, VersionBundle
     from cadwyn.route_generation import _DELETED_ROUTE_TAG
 
-    versions.bundle = VersionBundle(HeadVersion(), Version(API_VERSION))
+    versions.bundle = VersionBundle(HeadVersion(), Version(versions.bundle.versions[0].value))
     execution_api_router.routes[:] = [
         route for route in execution_api_router.routes if _DELETED_ROUTE_TAG not in getattr(route, "tags", ())
     ]
