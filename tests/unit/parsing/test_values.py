@@ -127,6 +127,12 @@ def test_text_is_kept_as_received_and_blank_is_null(parse: Parse) -> None:
     assert [row["a"] for row in got.rows] == [" x ", None, None, None, None, "007"]
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u1680", "\u2003", "\u202f", "\u3000", " \u2003\u00a0"])
+def test_one_blank_cell_among_full_ones_is_null_however_it_is_blank(parse: Parse, blank: str) -> None:
+    got = parse(f"a,b\nfull,1\n{blank},2\nfull {blank},3\n", contract([{"name": "a"}, {"name": "b"}]))
+    assert [row["a"] for row in got.rows] == ["full", None, f"full {blank}"]
+
+
 def test_values_are_compared_trimmed_in_any_case_and_the_cell_is_kept(parse: Parse) -> None:
     got = parse(HEADER + "a,2024-01, knife ,1,1\nb,Feb-24,BLADE,1,1\nc,2024-03,,1,1\n")
     assert [(row["kind"], row["kind_source"]) for row in got.rows] == [

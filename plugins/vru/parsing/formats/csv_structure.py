@@ -125,7 +125,6 @@ class Blocks:
     def _block(self, data: bytes) -> Block:
         self._refuse_bad_text(data)
         line = self._line
-        self._line += data.count(b"\n")
         has_quotes = b'"' in data
         data = self._without_carriage_returns(data, has_quotes, line)
         self._refuse_second_header(data, line)
@@ -133,6 +132,7 @@ class Blocks:
         marks = np.flatnonzero((a < 32) | (a == self._delimiter))
         kinds = a[marks]
         newlines = marks[kinds == LF]
+        self._line += len(newlines)
         if has_quotes:
             inside = (np.searchsorted(np.flatnonzero(a == QUOTE), marks) & 1).astype(bool)
             self._refuse_swallowed(a, newlines, marks[kinds == self._delimiter], line)
