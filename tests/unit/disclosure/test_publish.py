@@ -159,14 +159,14 @@ def test_of_a_restricted_feed_the_analyst_sees_no_file_and_no_count(landing: Lan
     made.make(landing)
     query("update ops.batch set reason = 'too_few: 3 of 117 rows are wrong' where feed = %s", "migrator", (made.FEED,))
     query("insert into ops.check_result (batch_id, suite, check_id, check_type, severity, reason, is_success, "
-          "element_count, unexpected_count) select batch_id, 's', 'c', 't', 'warning', 'r', false, 87654, 43210 "
+          "element_count, unexpected_count) select batch_id, 's', 'c', 't', 'warning', 'r', false, 987654321, 876543210 "
           "from ops.batch where feed = %s", "migrator", (made.FEED,))  # fmt: skip
     query("insert into ops.attempt (feed, resource, source_url, started_at, finished_at, outcome, sha256, size_bytes, "
           "reason) select feed, resource, source_url, now(), now(), 'refused', sha256, size_bytes, "
           "'rows: 3 of 117 rows are wrong' from ops.stated where feed = %s", "migrator", (made.FEED,))  # fmt: skip
     shown = everything("analyst", "ops", "v\\_%")
     assert all(sha in shown and name in shown for sha, name, _ in files())
-    assert "87654" in shown and "3 of 117" in shown
+    assert "987654321" in shown and "3 of 117" in shown
     sizes = query("select size_bytes from ops.stated where feed = %s", "loader", (made.FEED,))
     restricted()
     shown = everything("analyst", "ops", "v\\_%")
@@ -175,7 +175,7 @@ def test_of_a_restricted_feed_the_analyst_sees_no_file_and_no_count(landing: Lan
         assert sha not in shown and name not in shown
     for (size,) in sizes:
         assert f",{size}," not in shown
-    for count in ("87654", "43210", "3 of 117", f",{sum(n for _, _, n in files())},"):
+    for count in ("987654321", "876543210", "3 of 117", f",{sum(n for _, _, n in files())},"):
         assert count not in shown
     assert query("select distinct rows_parsed, rows_admitted, rows_quarantined, sha256, file_name from ops.v_batch "
                  "where feed = %s", "analyst", (made.FEED,)) == [(None, None, None, None, None)]  # fmt: skip
