@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from vru.__main__ import spare_the_collector
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import ready
@@ -44,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the folder of ready states, once, in the process that starts the others."""
-    gc.set_threshold(50_000, 20, 50)  # as the command does: what Airflow, dbt and Great Expectations import stays
+    spare_the_collector()
     if not hasattr(config, "workerinput"):
         ready.begin()
 

@@ -84,7 +84,8 @@ def _manifest(schema: str) -> Any:
     from dbt.cli.main import dbtRunner
 
     files = sorted(path for path in settings().dbt_dir.rglob("*") if path.suffix in (".sql", ".yml", ".csv", ".md"))
-    key = (schema, *((str(path), path.stat().st_mtime_ns) for path in files))
+    # a model knows the names of its schema and database, and nothing of the server
+    key = (schema, os.environ["VRU_DBT_DATABASE"], *((str(path), path.stat().st_mtime_ns) for path in files))
     if key not in _manifests:
         outcome = _in_a_thread(lambda: dbtRunner().invoke(["parse", *_options(schema)]))
         if outcome.exception is not None or not outcome.success:
