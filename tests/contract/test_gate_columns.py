@@ -58,7 +58,7 @@ def rules(resource: Resource) -> Iterator[Rule]:
                 yield Rule(column.name, None, "blank_not_allowed")
             if column.type in UNREADABLE:
                 yield Rule(column.name, *UNREADABLE[column.type], nulls)
-            if column.values is not None:
+            if column.values is not None and column.unmapped != "keep":
                 yield Rule(column.name, "not in the contract", "unknown_value", nulls)
 
 

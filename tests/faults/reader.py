@@ -107,6 +107,8 @@ def _meant(column: Column, text: str) -> str | None:
     for value, spellings in (column.values or {}).items():
         if text.casefold() in (value.casefold(), *(spelling.casefold() for spelling in spellings)):
             return value
+    if column.unmapped == "keep":
+        return text
     assert column.unmapped == "null_cell", f"{column.name}: the clean file has a word that the contract does not list"
     return None
 

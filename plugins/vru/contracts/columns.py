@@ -50,8 +50,9 @@ class Column(Strict):
     """Canonical value -> other spellings of it (compared trimmed, case-insensitive)."""
     values_from: Slug | None = None
     """Name of a shared map in `feeds/values/`."""
-    unmapped: Literal["reject", "null_cell"] = "reject"
-    """What an unknown spelling does: the row goes to quarantine, or the cell becomes null with a reason."""
+    unmapped: Literal["reject", "null_cell", "keep"] = "reject"
+    """What an unknown spelling does: the row goes to quarantine, the cell becomes null with a reason, or the word is
+    kept as received, trimmed, and the suite says how bad that is (`expect_word_to_be_known`)."""
     null_markers: list[str] = Field(default_factory=list)
     """Spellings that mean no value was supplied."""
     month_of: Slug | None = None
@@ -86,6 +87,8 @@ class Column(Strict):
             raise ValueError(f"a {self.type} needs 'formats', for example ['%Y-%m-%d']")
         if (self.values is not None or self.values_from) and self.type != "text":
             raise ValueError("'values' is only for text; remove it or change the type")
+        if self.unmapped == "keep" and self.values is None and not self.values_from:
+            raise ValueError("'unmapped: keep' keeps words beyond a list; give 'values' or 'values_from', or remove it")
         if self.values is not None and self.values_from:
             raise ValueError("give 'values' or 'values_from', not both")
         return self

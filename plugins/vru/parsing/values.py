@@ -295,7 +295,7 @@ class ColumnReader:
         return trimmed.replace_strict(spellings, meanings, default=None, return_dtype=DTYPES[self.column.type])
 
     def _canonical(self, text: str) -> str | None:
-        return self._spellings.get(text.lower())
+        return self._spellings.get(text.lower(), text if self.column.unmapped == "keep" else None)
 
     def _date(self, text: str) -> date | None:
         found = self._time(text)

@@ -70,7 +70,8 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
         name = withholdable.column
         lines.append(f"'{name}' = any(current_input.withheld_columns) as is_{name}_withheld")
     for column in resource.columns:
-        if column.type == "text" and column.values is None:
+        # a word that the contract keeps without knowing it is as free as any text
+        if column.type == "text" and (column.values is None or column.unmapped == "keep"):
             lines.append(f"{{{{ cleaned('received.{column.name}') }}}} as {column.name}")
         else:
             lines.append(f"received.{column.name}")

@@ -16,10 +16,14 @@ select
     search.gender,
     search.age_range,
     search.self_defined_ethnicity,
+    -- a batch of before the list of words has no cell of its own beside it
+    coalesce({{ cleaned('search.self_defined_ethnicity_source') }}, search.self_defined_ethnicity)
+        as self_defined_ethnicity_source,
     search.officer_defined_ethnicity,
     search.legislation,
     search.object_of_search,
     search.outcome,
+    coalesce({{ cleaned('search.outcome_source') }}, search.outcome) as outcome_source,
     search.is_outcome_linked,
     search.is_more_than_outer_clothing_removed,
     search.is_part_of_operation,

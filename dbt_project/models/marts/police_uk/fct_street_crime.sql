@@ -12,6 +12,8 @@ select
     street.reported_by as force_name,
     street.month,
     street.crime_type,
+    -- a batch of before the list of words has no cell of its own beside it
+    coalesce({{ cleaned('street.crime_type_source') }}, street.crime_type) as crime_type_source,
     street.crime_id,
     street.lsoa_code,
     lsoa.lsoa_vintage,
@@ -29,6 +31,7 @@ select
     street.latitude::double precision as latitude,
     street.location as location_name,
     street.last_outcome,
+    coalesce({{ cleaned('street.last_outcome_source') }}, street.last_outcome) as last_outcome_source,
     street.falls_within as falls_within_force_name,
     street.source_partition,
     street.batch_id,

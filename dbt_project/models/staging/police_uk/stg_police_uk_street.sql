@@ -15,6 +15,8 @@ select
     {{ cleaned('received.lsoa_code') }} as lsoa_code,
     {{ cleaned('received.lsoa_name') }} as lsoa_name,
     {{ cleaned('received.crime_type') }} as crime_type,
+    received.crime_type_source,
     {{ cleaned('received.last_outcome') }} as last_outcome,
+    received.last_outcome_source,
     {{ cleaned('received.context') }} as context
 {{ current_rows('police_uk_street', 'street', 'police_uk_street', 'month') }}

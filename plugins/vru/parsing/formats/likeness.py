@@ -55,5 +55,5 @@ def likeness(resource: Resource, columns: HeaderMap, delimiter: str) -> Likeness
 
 def is_telling(column: Column) -> bool:
     """Whether words do not read as a value of the column."""
-    is_nulled = column.unmapped == "null_cell" and column.nullable
-    return (column.type != "text" or column.values is not None) and not is_nulled
+    is_open = column.unmapped == "keep" or (column.unmapped == "null_cell" and column.nullable)
+    return (column.type != "text" or column.values is not None) and not is_open

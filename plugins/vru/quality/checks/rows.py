@@ -55,6 +55,38 @@ class InSet(RowCheck):
         )
 
 
+class WordIsKnown(RowCheck):
+    """The word is one of the values that the contract lists for the column, or a spelling of one.
+
+    For columns of `unmapped: keep`. Critical where an unknown word must not count as anything; else it is kept and
+    noted.
+    """
+
+    called = "expect_word_to_be_known"
+    is_for_marts = False
+    column: TextColumn
+
+    @classmethod
+    def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
+        """Noted, wherever the parse keeps words that the contract does not list."""
+        for column in resource.columns:
+            if column.unmapped == "keep":
+                yield {
+                    "id": f"{column.name}_is_known", "type": cls.called, "column": column.name, "severity": "warning",
+                    "reason": "A word was not seen before. It is kept as it is; please tell us what it means.",
+                }  # fmt: skip
+
+    def column_misfits(self, column: Column) -> Iterator[str]:
+        """A column whose unknown words never get here."""
+        if column.unmapped != "keep":
+            yield f"column '{column.name}' keeps no unknown word, so that it cannot fail; say 'unmapped: keep', or drop it"
+
+    def failing(self, on: Subject) -> str:
+        """The parse found no value that the word stands for."""
+        known = ", ".join(literal(value) for value in on.shape.column(self.column).values or {})
+        return _unless(quoted(self.column), f"{quoted(self.column)} in ({known})")
+
+
 class Matches(RowCheck):
     """The text holds a match of the regular expression `regex` (PostgreSQL's; anchor it with `^` and `$`)."""
 
