@@ -40,7 +40,8 @@ CONTRACT = Contract.model_validate(
                 "name": "rows", "description": "One row is made.", "formats": [{"kind": "csv"}],
                 "delivery": "snapshot", "row_identity": "key", "key": ["cell_text"],
                 "columns": [
-                    {"name": "cell_text", "description": "Some text."},
+                    {"name": "cell_text", "description": "Some text.", "unmapped": "keep",
+                     "values": {"Drugs": ["Narcotics"], "it's": [], "100%": [], ":x %s {today}": []}},
                     {"name": "cell_number", "description": "Some number.", "type": "decimal"},
                     {"name": "cell_day", "description": "Some day or other.", "type": "date", "formats": ["%Y-%m-%d"]},
                 ],
@@ -210,6 +211,10 @@ MADE: dict[str, tuple[Any, Oracle]] = {
             value_set=st.lists(st.integers(-3, 3), min_size=1, max_size=4),
         ),
         by_cell(lambda one, cell: cell in one.kwargs["value_set"]),
+    ),
+    "expect_word_to_be_known": (
+        checks_of("expect_word_to_be_known", st.just("cell_text")),
+        by_cell(lambda _, cell: cell in ("Drugs", "it's", "100%", ":x %s {today}")),
     ),
     "expect_column_values_to_match_regex": (
         checks_of(

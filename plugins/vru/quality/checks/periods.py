@@ -20,6 +20,9 @@ from vru.quality.checks.subject import Subject
 Periods = Annotated[int, Field(ge=1, le=24)]
 """A later period is compared again for at most 24 sound ones before it (`vru.quality.recheck`)."""
 
+_OF_ITS_ROWS = 0.25
+"""An area is there under another name if the codes that still have rows had this share of its rows before."""
+
 
 class PeriodCheck(BetweenCheck):
     """A comparison with earlier periods."""
@@ -71,11 +74,13 @@ class Volume(PeriodCheck):
 class NoAreaVanished(PeriodCheck):
     """Every area with `min_mean_rows` rows a period in the last `window` periods has a row.
 
-    An area is the text in `column` without what the regular expression `strip` matches. `min_periods` are needed.
+    An area is the text in `column` without what the regular expression `strip` matches. `min_periods` are needed. With
+    `code`, an area is there under whatever name as long as the codes that had a quarter of its rows before have rows.
     """
 
     called = "between_periods.no_area_vanished"
     column: TextColumn
+    code: TextColumn | None = None
     strip: str = ""
     window: Periods = 3
     min_periods: AtLeastOne = 3
@@ -85,19 +90,26 @@ class NoAreaVanished(PeriodCheck):
         """Areas of the earlier periods without a row here."""
         column = quoted(self.column)
         area = f"regexp_replace({column}, {literal(self.strip)}, '')"
+        code = "null::text" if self.code is None else f"r.{quoted(self.code)}"
+        # a code that stood beside a foreign name by mistake does not keep that name's area alive
+        by_code = "" if self.code is None else f"""
+            and coalesce(sum(n) filter (where code in (
+                select {code} from {on.compared} r where r.batch_id = {on.batch:d}
+            )), 0) < {_OF_ITS_ROWS} * sum(n)
+        """
         # Counted by the column as it is before the area is cut out of it: a few thousand cuts, not one for each row.
         return f"""
             with h as materialized (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
             m as (
                 select {area} as area
                 from (
-                    select r.{column}, count(*) as n
+                    select r.{column}, {code} as code, count(*) as n
                     from {on.compared} r join h on h.batch_id = r.batch_id
                     where (select count(*) from h) >= {self.min_periods:d}
-                    group by r.{column}
+                    group by 1, 2
                 ) before
                 group by 1
-                having sum(n) >= {literal(self.min_mean_rows)} * (select count(*) from h)
+                having sum(n) >= {literal(self.min_mean_rows)} * (select count(*) from h) {by_code}
                 except
                 select {area} from (select distinct {column} from {on.compared} where batch_id = {on.batch:d}) after
             )
@@ -138,36 +150,4 @@ class NoPlaceVanished(PeriodCheck):
                 select {square} from {on.compared} where batch_id = {on.batch:d}
             )
             select count(x) = 0, count(x)::numeric, count(x) || ' squares without a row' from m
-        """
-
-
-class CodeKeepsItsName(PeriodCheck):
-    """A code in `column` stands beside one name in `name`, without what the regular expression `strip` matches.
-
-    Within the batch, and against the vintage and the period before it.
-    """
-
-    called = "between_periods.code_keeps_its_name"
-    column: TextColumn
-    name: TextColumn
-    strip: str = ""
-
-    def statement(self, on: Subject) -> str:
-        """Codes under more than one name."""
-        name = f"regexp_replace(btrim(r.{quoted(self.name)}), {literal(self.strip)}, '')"
-        return f"""
-            with h as (
-                select {on.batch:d} as batch_id union select {on.earlier()}
-                union select p.batch_id from ops.earlier_periods({on.batch:d}, 1) p
-            ),
-            m as (
-                select btrim(r.code)
-                from (
-                    select distinct r.batch_id, r.{quoted(self.column)} as code, r.{quoted(self.name)}
-                    from {on.compared} r join h on h.batch_id = r.batch_id
-                ) r
-                where r.code is not null
-                group by 1 having count(distinct {name}) > 1 and bool_or(r.batch_id = {on.batch:d})
-            )
-            select count(*) = 0, count(*)::numeric, count(*) || ' codes under more than one name' from m
         """
