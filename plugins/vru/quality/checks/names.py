@@ -65,8 +65,8 @@ class _CodeBesideName(BetweenCheck):
 
         `differs`: the code is not known by this name. `contradicts`: the name is known to be another code's, or that
         of another listed area. Known is what the reference says of a code; of one that it has not, what the vintage and
-        the period before said; of one that is new, the name that most records of the batch have. Where areas are
-        listed, no record is judged of which neither code nor name is one of theirs.
+        the period before said; of one that is new, the name that most records of the batch have, if that is new, too.
+        Where areas are listed, no record is judged of which neither code nor name is one of theirs.
         """
         code, name = quoted(self.column), quoted(self.name)
         pairs = f"{_compared(code)} as code, {_compared(name)} as name"
@@ -93,9 +93,9 @@ class _CodeBesideName(BetweenCheck):
             ),
             own as (
                 select distinct on (s.code) s.code, s.name from said s
-                where s.batch_id = {on.batch:d} and s.code not in (
-                    select r.code from reference r union select b.code from before b
-                )
+                where s.batch_id = {on.batch:d}
+                  and s.code not in (select r.code from reference r union select b.code from before b)
+                  and s.name not in (select r.name from reference r union select b.name from before b)
                 order by s.code, s.n desc, s.name
             ),
             known as materialized (
@@ -108,15 +108,16 @@ class _CodeBesideName(BetweenCheck):
             ),
             of_name as materialized (select name, array_agg(code) as codes from known group by name),
             judged as (
-                select s.n, s.code, s.name <> all(c.names) as differs,
-                       s.name <> all(c.names) and (
-                           (n.codes is not null and s.code <> all(n.codes))
-                           or (c.areas is not null and s.area <> all(c.areas)) is true
-                       ) as contradicts
-                from (select said.*, {self._area("said.name")} as area from said where batch_id = {on.batch:d}) s
-                join of_code c on c.code = s.code
-                left join of_name n on n.name = s.name
-                where {"true" if self.values is None else "c.areas is not null or s.area is not null"}
+                select s.n, s.differs,
+                       s.differs and (s.code <> all(s.codes) or s.area <> all(s.areas)) is true as contradicts
+                from (
+                    select s.n, s.code, s.area, c.areas, n.codes,
+                           case when c.code is null then n.name is not null else s.name <> all(c.names) end as differs
+                    from (select said.*, {self._area("said.name")} as area from said where batch_id = {on.batch:d}) s
+                    left join of_code c on c.code = s.code
+                    left join of_name n on n.name = s.name
+                    where {"true" if self.values is None else "c.areas is not null or s.area is not null"}
+                ) s
             )
         """
 
@@ -190,12 +191,11 @@ class CodeBesideAnotherName(_CodeBesideName):
         """Records whose name is known to be another code's."""
         return f"""{self.judged(on)}
             select coalesce(d.pct <= {literal(self.max_pct)}, true), d.n,
-                   coalesce(d.pct || ' % of ' || d.total || ' records stand beside the name of another code, in '
-                            || d.codes || ' codes', 'nothing to judge by')
+                   coalesce(d.pct || ' % of ' || d.total || ' records have a code beside the name of another one',
+                            'nothing to judge by')
             from (
                 select sum(n) filter (where contradicts)::numeric as n, sum(n) as total,
-                       round(100.0 * coalesce(sum(n) filter (where contradicts), 0) / nullif(sum(n), 0), 2) as pct,
-                       count(distinct code) filter (where contradicts) as codes
+                       round(100.0 * coalesce(sum(n) filter (where contradicts), 0) / nullif(sum(n), 0), 2) as pct
                 from judged
             ) d
         """
