@@ -13,7 +13,7 @@ import pytest
 from vru.contracts import Contract
 from vru.transport import Asked, Limits
 
-from tests.unit.transport.partner import FAST, Handler, Route, World, contract, resource
+from tests.unit.transport.partner import FAST, Handler, Route, World, contract, counted, resource
 
 HEADER = '"GEOGRAPHY_CODE","GEOGRAPHY_NAME"'
 QUERY = {
@@ -40,19 +40,6 @@ def lines(count: int, end: str = "\r\n") -> list[str]:
 def asks(handler: Handler, name: str) -> bool:
     """Whether a request has this parameter."""
     return name in parse_qs(urlsplit(handler.path).query)
-
-
-def counted(pages: Route, count: int | Callable[[], int]) -> Route:
-    """Routes of Nomis whose RECORD_COUNT is said to be this."""
-
-    def route(handler: Handler) -> None:
-        if parse_qs(urlsplit(handler.path).query).get("select") == ["record_count"]:
-            number = count() if callable(count) else count
-            handler.answer(f'"RECORD_COUNT"\r\n{number}\r\n'.encode() if number else b'"RECORD_COUNT"\r\n')
-        else:
-            pages(handler)
-
-    return route
 
 
 def serve_rows(
