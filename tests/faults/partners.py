@@ -105,13 +105,13 @@ class CataloguePartner(Partner):
         self.file_glob = path_of(self._url)
 
     def _serve(self, file: Served) -> bytes:
-        stated = _moment(file.vintage or self.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        entry = {"title": self._title, "url": self._url, "check_timestamp": stated}
+        entry = {"title": self._title, "url": self._url, "check_timestamp": "2022-10-14T03:00:00.000Z"}
         if file.is_sealed:
             entry["check_hash"] = hashlib.md5(file.content, usedforsecurity=False).hexdigest()
         self._replace(self.catalogue, json.dumps({"resources": {"x77ud": entry}}).encode(), "application/json", {})
         body = file.wire(file.content)
-        self._replace(self.file_glob, body, file.content_type or "text/csv", file.headers)
+        headers = {**self._modified(file), **file.headers}
+        self._replace(self.file_glob, body, file.content_type or "text/csv", headers)
         return body
 
 
