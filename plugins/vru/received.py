@@ -39,6 +39,7 @@ class Received(Content):
     """One content that a partner stated, and how it was stated.
 
     `vintage_at` is None exactly where `vintage_source` is `received`: it is then the time of receipt.
+    `manifest_rows` is what a manifest announces, `source_rows` what the source that was asked says it has.
     `is_whole` is True where Content-Length, a checksum or the archive's directory proves
     that no byte is missing.
     """
@@ -49,5 +50,6 @@ class Received(Content):
     vintage_source: VintageSource
     manifest_line: int | None = None
     manifest_rows: int | None = None
+    source_rows: int | None = None
     is_whole: bool | None = None
     warning: str = ""

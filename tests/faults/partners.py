@@ -105,23 +105,25 @@ class CataloguePartner(Partner):
         self.file_glob = path_of(self._url)
 
     def _serve(self, file: Served) -> bytes:
-        stated = _moment(file.vintage or self.vintage).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        entry = {"title": self._title, "url": self._url, "check_timestamp": stated}
+        entry = {"title": self._title, "url": self._url, "check_timestamp": "2022-10-14T03:00:00.000Z"}
         if file.is_sealed:
             entry["check_hash"] = hashlib.md5(file.content, usedforsecurity=False).hexdigest()
         self._replace(self.catalogue, json.dumps({"resources": {"x77ud": entry}}).encode(), "application/json", {})
         body = file.wire(file.content)
-        self._replace(self.file_glob, body, file.content_type or "text/csv", file.headers)
+        headers = {**self._modified(file), **file.headers}
+        self._replace(self.file_glob, body, file.content_type or "text/csv", headers)
         return body
 
 
 class PagedPartner(Partner):
     """Queries to a paged API, whose answers have no checksum; Last-Modified dates them.
 
-    Ours is the query of one resource; the other queries answer the same every time.
+    Ours is the query of one resource; the other queries answer the same every time. The count that the partner states is
+    that of the file as it answers with it.
     """
 
     content_type = "text/csv"
+    count_glob = "*select=record_count*"
 
     def __init__(self, server: SandboxServer, vintage: str, query: Pages, others: Mapping[str, bytes]) -> None:
         super().__init__(server, vintage)
@@ -133,11 +135,21 @@ class PagedPartner(Partner):
         """Answer the queries that are not under test."""
         stated = {"Last-Modified": format_datetime(_moment(self.others_vintage), usegmt=True)}
         for path, content in self.others.items():
+            self._states_count(path, content)
             self._replace(f"{path}*", content, self.content_type, stated)
+
+    def _states_count(self, path: str, body: bytes) -> None:
+        self._replace(f"{path}{self.count_glob}", self._count_of(body), self.content_type, {})
+
+    def _count_of(self, body: bytes) -> bytes:
+        """How the partner states the rows of a file: lines outside quotes, without the header."""
+        rows = sum(part.count(b"\n") for part in body.rstrip(b"\r\n").split(b'"')[::2])
+        return f'"RECORD_COUNT"\r\n{rows}\r\n'.encode() if rows else b'"RECORD_COUNT"\r\n'
 
     def _serve(self, file: Served) -> bytes:
         body = file.wire(file.content)
         headers = {**self._modified(file), **file.headers}
+        self._states_count(self.file_glob, body)
         self._replace(f"{self.file_glob}*", body, file.content_type or self.content_type, headers)
         self.serves_others()
         return body
@@ -147,6 +159,14 @@ class ArcgisPartner(PagedPartner):
     """Layers of a feature service; the pages of an answer are kept as a sequence."""
 
     content_type = "application/geo+json"
+    count_glob = "*returnCountOnly=true*"
+
+    def _count_of(self, body: bytes) -> bytes:
+        try:
+            page = json.loads(body)
+            return json.dumps({"count": len(page["features"])}).encode()
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return b'{"count": 1}'
 
     def landed(self, content: bytes) -> bytes:
         return RECORD_SEPARATOR + content + b"\n"

@@ -30,7 +30,7 @@ class Datastore(Strict):
 
 
 class Pages(Strict):
-    """One query to a paged API: `limit` rows a page until the answer says that there is no more."""
+    """One query to a paged API: at most `limit` rows a page, until as many have come as the source says it has."""
 
     resource: Slug
     partition: str = ""
@@ -39,7 +39,7 @@ class Pages(Strict):
 
 
 class Nomis(Strict):
-    """CSV queries to the Nomis API, paged by `recordoffset`."""
+    """CSV queries to the Nomis API, paged by `recordoffset` up to its RECORD_COUNT."""
 
     kind: Literal["nomis"]
     queries: list[Pages] = Field(min_length=1)
@@ -47,7 +47,11 @@ class Nomis(Strict):
 
 
 class Arcgis(Strict):
-    """Feature-service layers of ArcGIS, paged by `resultOffset`."""
+    """Feature-service layers of ArcGIS, paged by `resultOffset` up to the layer's own count.
+
+    The `url` of a query ends in `/query?…`; pages are in the order of the layer's object id unless it says
+    `orderByFields`.
+    """
 
     kind: Literal["arcgis"]
     queries: list[Pages] = Field(min_length=1)

@@ -33,6 +33,14 @@ class Addresses:
         self._check_live(url)
         return f"{self._base}/{url.removeprefix('https://')}"
 
+    def may_ask(self, url: str) -> bool:
+        """Whether an address of contract or catalogue is one of the partner's own."""
+        try:
+            self._check_live(url)
+        except SourceError:
+            return False
+        return True
+
     def source_url(self, url: str) -> str:
         """How an address is recorded; the sandbox's port changes from run to run and is no part of it."""
         if self._base is None:

@@ -1,4 +1,12 @@
-"""Datasets of the London Datastore: a catalogue names files with their MD5 and when they were checked."""
+"""Datasets of the London Datastore: a catalogue names files, mostly with their MD5 and size.
+
+A file is described in one of three shapes: by the address of its download; by that of the object in the store behind it;
+or, in version 4 of the interface, without any, by the object's name (`origin`). Whatever is named, the site itself gives
+every file at `/download/DATASET/RESOURCE`, so that is asked wherever the address is not at a host of the contract.
+
+`check_timestamp` says when a robot last tried the link. It moves while the file stands still, and is no date of the
+file; `timestamp` of a stored object, and Last-Modified of its download, are.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +15,19 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from vru.contracts import Datastore
 from vru.received import Named, Received
+from vru.transport.addresses import Addresses
 from vru.transport.errors import SourceError
-from vru.transport.http import Http
+from vru.transport.http import Http, modified_at
 from vru.transport.members import unpacked
 from vru.transport.model import Asked, Landed, Landing, LastAnswer
 from vru.transport.names import base_name, named
+from vru.transport.reach import reach
 from vru.transport.sniff import Due
 from vru.transport.source import (
     Known,
@@ -39,6 +49,8 @@ TRIES = 2
 MISMATCH = (
     "checksum_mismatch: the bytes do not have the MD5 that the catalogue states; ask the publisher to check the file"
 )
+WRONG_SIZE = "size_mismatch: the catalogue states another size than came; ask the publisher to check the file"
+DOWNLOAD = "/download/{dataset}/{resource}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +58,17 @@ class Entry:
     """One file of the catalogue whose title fits."""
 
     url: str
+    """Where it is downloaded."""
     file_name: str
     md5: str | None
-    checked: str | None
-    """As the catalogue writes it."""
-    checked_at: datetime | None
+    size: int | None
+    issued: str | None
+    """When it was put up, as the catalogue writes it."""
+    issued_at: datetime | None
+    reach: date | None
+    """The last day that its title or name speaks of."""
+    order: float
+    """Its place on the page; after all others where none is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +80,16 @@ class Download:
     """The MD5 where the catalogue states it, else the server's ETag."""
     last_modified: str | None
     is_whole: bool | None
-    is_sound: bool
-    """Its MD5 is the one that the catalogue states, if it states any."""
+    refusal: str = ""
+    """Why it is not the file that the catalogue describes."""
 
 
 def fetch(source: Source, transport: Datastore, http: Http) -> Iterator[Asked]:
-    """One attempt per file whose title fits, oldest first; a failed catalogue is an attempt of its own."""
+    """One attempt per file whose title fits, oldest first; a failed catalogue is an attempt of its own.
+
+    Files without a date follow those with one. Among them the one that reaches furthest, by its title or name, is the
+    last, and of those that reach as far, the one further down the page: what comes later is the newer statement.
+    """
     entries: list[Entry] = []
 
     def work(question: Question) -> Asked:
@@ -84,41 +106,75 @@ def fetch(source: Source, transport: Datastore, http: Http) -> Iterator[Asked]:
 
 def _entries(body: bytes, transport: Datastore, http: Http) -> list[Entry]:
     """The fitting files of a catalogue entry, oldest first, undated ones last. Raises SourceError."""
+
+    def refused(code: str, what: str) -> SourceError:
+        return SourceError(f"{code}: {what}", outcome="refused", landed=http.keep(body))
+
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise SourceError(
-            "not_json: the catalogue cannot be read; open its address in a browser",
-            outcome="refused",
-            landed=http.keep(body),
-        ) from error
+        raise refused("not_json", "the catalogue cannot be read; open its address in a browser") from error
     listed = content.get("resources") if isinstance(content, dict) else None
-    files = list(listed.values()) if isinstance(listed, dict) else listed
-    if not isinstance(files, list):
-        raise SourceError(
-            "json_error: the catalogue lists no resources; open its address in a browser",
-            outcome="refused",
-            landed=http.keep(body),
-        )
-    known = [item for item in files if isinstance(item, dict) and isinstance(item.get("url"), str)]
-    fitting = [item for item in known if re.search(transport.title_pattern, str(item.get("title", "")))]
+    files = list(listed.items()) if isinstance(listed, dict) else [("", item) for item in listed or []]
+    if not isinstance(listed, dict | list):
+        raise refused("json_error", "the catalogue lists no resources; open its address in a browser")
+    known = [(key, item) for key, item in files if isinstance(item, dict)]
+    if not known:
+        raise refused("no_files", "the catalogue names no file at present; open its page in a browser")
+    fitting = [(key, item) for key, item in known if re.search(transport.title_pattern, str(item.get("title", "")))]
     if not fitting:
-        raise SourceError(
-            f"no_match: none of the {len(known)} titles in the catalogue fits title_pattern; "
-            "compare them and mend the contract",
-            outcome="refused",
-            landed=http.keep(body),
+        raise refused(
+            "no_match",
+            f"none of the {len(known)} titles in the catalogue fits title_pattern; compare them and mend the contract",
         )
-    newest = datetime.max.replace(tzinfo=UTC)
-    return sorted((_entry(item) for item in fitting), key=lambda entry: (entry.checked_at or newest, entry.url))
+    entries = [entry for key, item in fitting if (entry := _entry(key, item, transport, http.addresses))]
+    if not entries:
+        raise refused(
+            "no_address",
+            f"{len(fitting)} titles fit, but the catalogue says of none where its file is (no id, url or origin); its "
+            "format has changed, tell whoever looks after the platform",
+        )
+    newest, first = datetime.max.replace(tzinfo=UTC), date.min
+    return sorted(entries, key=lambda one: (one.issued_at or newest, one.reach or first, one.order, one.url))
 
 
-def _entry(item: dict[str, Any]) -> Entry:
-    url, md5, checked = item["url"], item.get("check_hash"), item.get("check_timestamp")
-    text = str(checked) if checked else None
-    file_name = base_name(unquote(urlsplit(url).path)) or base_name(str(item.get("title", "")))
-    is_md5 = isinstance(md5, str) and MD5.fullmatch(md5.lower()) is not None
-    return Entry(url, file_name, str(md5).lower() if is_md5 else None, text, _instant(text))
+def _entry(key: str, item: dict[str, Any], transport: Datastore, addresses: Addresses) -> Entry | None:
+    """One file as any of the shapes describes it; None where nothing says what to ask for."""
+    title = str(item.get("title") or "")
+    named_at = _text(item, "url") or _text(item, "origin")
+    own = _download_url(transport.url, key or _text(item, "id") or _text(item, "resource"))
+    url = named_at if addresses.may_ask(named_at) else own
+    if not url:
+        return None
+    md5 = (_text(item, "check_hash") or _text(item, "hash")).lower()
+    size = next((n for name in ("check_size", "size") if isinstance(n := item.get(name), int) and n > 0), None)
+    issued = _text(item, "timestamp") or None
+    file_name = base_name(unquote(urlsplit(named_at).path)) or base_name(_text(item, "filename")) or base_name(title)
+    order = item.get("order")
+    return Entry(
+        url=url,
+        file_name=file_name,
+        md5=md5 if MD5.fullmatch(md5) else None,
+        size=size,
+        issued=issued,
+        issued_at=_instant(issued),
+        reach=reach(_text(item, "timeframeTo")) or reach(title) or reach(file_name),
+        order=order if isinstance(order, int | float) and not isinstance(order, bool) else float("inf"),
+    )
+
+
+def _text(item: dict[str, Any], name: str) -> str:
+    """A text of the catalogue; '' where it has none of that name."""
+    value = item.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _download_url(catalogue: str, resource: str) -> str:
+    """Where the site of a catalogue gives a file, whatever store it lies in; '' where the file has no id."""
+    parts = urlsplit(catalogue)
+    dataset = parts.path.rstrip("/").rpartition("/")[2]
+    path = DOWNLOAD.format(dataset=quote(unquote(dataset), safe=""), resource=quote(resource, safe=""))
+    return urlunsplit((parts.scheme, parts.netloc, path, "", "")) if resource and dataset else ""
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -135,42 +191,46 @@ def _fetch_one(source: Source, entry: Entry, http: Http) -> Asked:
 
     def work(question: Question) -> Asked:
         last = source.history.last(source_url)
-        known = _known(source.landing, entry, last)
-        if known is not None:
-            return _finished(source, question, entry, says, Download(known, entry.md5, None, True, True), last)
-        return _finished(source, question, entry, says, _download(source, entry, says, http), last)
+        file = _known(source.landing, entry, last) or _download(source, entry, says, http)
+        return _finished(source, question, entry, says, file, last)
 
     if says is None:
         return ask(Question(source_url), work)
     return ask(Question(source_url, says.resource, says.partition or "", says.period_start), work)
 
 
-def _known(landing: Landing, entry: Entry, last: LastAnswer | None) -> Landed | None:
-    """The content of last time where the catalogue's MD5 says that it is still the same."""
+def _known(landing: Landing, entry: Entry, last: LastAnswer | None) -> Download | None:
+    """The content of last time, as it was dated then, where the catalogue's MD5 says that it is still the same."""
     if entry.md5 is None or last is None or last.etag != entry.md5 or last.sha256 is None:
         return None
-    return Known(last.sha256, landing.size(last.sha256)) if landing.exists(last.sha256) else None
+    # an answer that was dated by a check of its link is asked for once more: nobody noted the date of the file
+    is_dated_as_now = last.last_modified in (None, entry.issued) or modified_at(last.last_modified) is not None
+    if not is_dated_as_now or not landing.exists(last.sha256):
+        return None
+    known = Known(last.sha256, landing.size(last.sha256))
+    return Download(known, entry.md5, last.last_modified, True)
 
 
 def _download(source: Source, entry: Entry, says: Named | None, http: Http, tries: int = TRIES) -> Download:
-    """The file itself; one whose MD5 is not the catalogue's is fetched once more. Raises SourceError."""
+    """The file itself; one that is not as the catalogue describes it is fetched once more. Raises SourceError."""
     # no conditional request: nothing says that the Datastore's validators can be trusted
     resources = [source.contract.resource(says.resource)] if says else source.contract.resources
     answer = http.land(entry.url, due(resources))
     if answer.landed is None:
         raise SourceError("http_304: an answer of 304 that was not asked for; tell the partner")
-    if entry.md5 is None:
-        return Download(answer.landed, answer.etag, answer.last_modified, answer.is_whole, True)
-    is_sound = _md5(source.landing, answer.landed) == entry.md5
-    if not is_sound and tries > 1:
+    refusal = _refusal(source.landing, entry, answer.landed)
+    if refusal and tries > 1:
         return _download(source, entry, says, http, tries - 1)
-    return Download(
-        answer.landed,
-        entry.md5 if is_sound else None,
-        answer.last_modified,
-        is_sound or answer.is_whole,
-        is_sound,
-    )
+    is_proved = not refusal and (entry.md5 is not None or entry.size is not None)
+    etag = answer.etag if entry.md5 is None else None if refusal else entry.md5
+    return Download(answer.landed, etag, answer.last_modified, True if is_proved else answer.is_whole, refusal)
+
+
+def _refusal(landing: Landing, entry: Entry, landed: Landed) -> str:
+    """Why the bytes are not those of the catalogue; the MD5 decides where there is one, else the size."""
+    if entry.md5 is not None:
+        return "" if _md5(landing, landed) == entry.md5 else MISMATCH
+    return WRONG_SIZE if entry.size is not None and entry.size != landed.size_bytes else ""
 
 
 def _finished(
@@ -181,9 +241,10 @@ def _finished(
     file: Download,
     last: LastAnswer | None,
 ) -> Asked:
-    landed, last_modified = file.landed, entry.checked or file.last_modified
-    stated = vintage(entry.checked_at, "catalogue", source.now)
-    if entry.checked_at is None:
+    landed = file.landed
+    last_modified = entry.issued if entry.issued_at is not None else file.last_modified
+    stated = vintage(entry.issued_at, "catalogue", source.now)
+    if entry.issued_at is None:
         stated = last_modified_vintage(file.last_modified, source.now)
     whole = Received(
         resource=says.resource if says else "",
@@ -198,13 +259,13 @@ def _finished(
         vintage_source=stated.source,
         is_whole=file.is_whole,
         warning=stated.warning,
-        refusal="" if file.is_sound else MISMATCH,
+        refusal=file.refusal,
     )
     received = unpacked(source, landed, whole, stated)
-    is_silent = file.is_sound and is_repeat(last, landed.sha256, last_modified)
+    is_silent = not file.refusal and is_repeat(last, landed.sha256, last_modified)
     return question.ends(
-        changed(last, landed.sha256) if file.is_sound else "refused",
-        whole.refusal,
+        "refused" if file.refusal else changed(last, landed.sha256),
+        file.refusal,
         sha256=landed.sha256,
         size_bytes=landed.size_bytes,
         etag=file.etag,

@@ -103,18 +103,19 @@ def record_delivery(connection: Connection, feed: str, stated: Received, receive
         connection,
         """
         insert into ops.delivery (
-            content_id, vintage_at, vintage_source, received_at, manifest_line, manifest_rows, is_whole, source_url,
-            file_name, size_bytes, warning
+            content_id, vintage_at, vintage_source, received_at, manifest_line, manifest_rows, source_rows, is_whole,
+            source_url, file_name, size_bytes, warning
         )
         values (
             %(content)s, least(coalesce(%(vintage)s, %(now)s), %(now)s), %(source)s, %(now)s, %(line)s, %(rows)s,
-            %(whole)s, %(url)s, %(name)s, %(size)s, %(warning)s
+            %(source_rows)s, %(whole)s, %(url)s, %(name)s, %(size)s, %(warning)s
         )
         on conflict (content_id, vintage_at) do nothing
         returning delivery_id
         """,
         {"content": content_id, "vintage": stated.vintage_at, "now": received_at, "source": stated.vintage_source,
-         "line": stated.manifest_line, "rows": stated.manifest_rows, "whole": stated.is_whole,
+         "line": stated.manifest_line, "rows": stated.manifest_rows, "source_rows": stated.source_rows,
+         "whole": stated.is_whole,
          "url": stated.source_url, "name": stated.file_name, "size": stated.size_bytes, "warning": stated.warning},
     )  # fmt: skip
     if row:

@@ -68,12 +68,25 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def number(self) -> int:
-        """How many requests this path has had, this one included."""
-        path = self.path.partition("?")[0]
-        return sum(1 for target, _ in self.partner.requests if target.partition("?")[0] == path)
+        """How many requests this path has had besides those for a count, this one included."""
+        return self.partner.asked(self.path.partition("?")[0])
 
 
 Route = Callable[[Handler], None]
+COUNT = "select=record_count"
+
+
+def counted(pages: Route, count: int | Callable[[], int]) -> Route:
+    """Routes of Nomis whose RECORD_COUNT is said to be this."""
+
+    def route(handler: Handler) -> None:
+        if COUNT in handler.path:
+            number = count() if callable(count) else count
+            handler.answer(f'"RECORD_COUNT"\r\n{number}\r\n'.encode() if number else b'"RECORD_COUNT"\r\n')
+        else:
+            pages(handler)
+
+    return route
 
 
 class _Server(ThreadingHTTPServer):
@@ -105,6 +118,10 @@ class Partner:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def asked(self, path: str) -> int:
+        """How often this path was asked for, but for counts."""
+        return sum(target.partition("?")[0] == path and COUNT not in target for target in self.targets())
 
     def targets(self) -> list[str]:
         """Paths with queries, in the order in which they were asked for."""

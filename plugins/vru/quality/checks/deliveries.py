@@ -35,12 +35,12 @@ class FinalNewline(StatementCheck):
         return f"""
             select
                 not exists (select 1 from unnest(b.warnings) as w (text) where w.text like 'no_final_newline%')
-                    or coalesce(bool_or(d.is_whole or d.manifest_rows = b.rows_parsed), false),
+                    or coalesce(bool_or(d.is_whole or b.rows_parsed in (d.manifest_rows, d.source_rows)), false),
                 null::numeric,
                 case
                     when not exists (select 1 from unnest(b.warnings) as w (text) where w.text like 'no_final_newline%')
                     then ''
-                    when coalesce(bool_or(d.is_whole or d.manifest_rows = b.rows_parsed), false)
+                    when coalesce(bool_or(d.is_whole or b.rows_parsed in (d.manifest_rows, d.source_rows)), false)
                     then 'no final newline, but size or row count prove that it is whole'
                     else 'no final newline, and nothing proves that it is whole'
                 end
@@ -52,7 +52,10 @@ class FinalNewline(StatementCheck):
 
 
 class ManifestRows(StatementCheck):
-    """The file has as many rows as were announced with it; it holds where nothing was announced."""
+    """The file has as many rows as were announced with it, by a manifest or by the source's own count.
+
+    It holds where nothing was announced.
+    """
 
     called = "delivery.manifest_rows"
     is_needed = True
@@ -71,13 +74,13 @@ class ManifestRows(StatementCheck):
         """By the deliveries of the content that announce a number."""
         return f"""
             select
-                coalesce(bool_and(d.manifest_rows = b.rows_parsed), true),
-                b.rows_parsed - min(d.manifest_rows),
-                coalesce(b.rows_parsed || ' rows read, ' || min(d.manifest_rows) || ' announced',
+                coalesce(bool_and(a.announced = b.rows_parsed), true),
+                b.rows_parsed - min(a.announced),
+                coalesce(b.rows_parsed || ' rows read, ' || min(a.announced) || ' announced',
                          'no row count announced')
             from ops.batch b
             left join ops.delivery d on d.content_id = b.content_id
-             and d.manifest_rows is not null
+            left join lateral unnest(array[d.manifest_rows, d.source_rows]) as a (announced) on a.announced is not null
             where b.batch_id = {on.batch:d}
             group by b.batch_id
         """
