@@ -24,11 +24,11 @@ class SecondHeader:
     def __init__(self, resource: Resource, headers: Iterable[str], columns: HeaderMap) -> None:
         aliases = (part for column in resource.header_columns for way in column.headers for part in way)
         self._words = {folded for word in (*headers, *aliases) if (folded := fold(word))}
-        self._joined = {" ".join(map(fold, way)) for column in resource.header_columns for way in column.headers}
         telling = any(is_telling(column) for column in resource.header_columns if column.name in columns.positions)
         self._is_wide = bool(columns.wide)
-        self._among_all = [] if telling and not self._is_wide else [*columns.positions][:1]
-        self._lower = [word.lower() for word in self._words | self._joined]
+        single = [name for name, cells in columns.positions.items() if len(cells) == 1]
+        self._among_all = [] if telling and not self._is_wide else single[:1]
+        self._lower = [word.lower() for word in self._words]
 
     def refuse(self, cells: Cells, rejects: Iterable[Reject]) -> None:
         """Raise Unreadable if one of these records is a header."""
@@ -43,7 +43,13 @@ class SecondHeader:
 
     def _is_header(self, record: Mapping[str, str | None]) -> bool:
         words = [folded for cell in record.values() if cell and (folded := fold(cell))]
-        return len(words) >= _LEAST and all(word in self._words or word in self._joined for word in words)
+        return len(words) >= _LEAST and all(map(self._is_of_header, words))
+
+    def _is_of_header(self, text: str) -> bool:
+        """Whether a cell is a word of the header, or several: those that one column joins."""
+        return text in self._words or any(
+            text.startswith(f"{word} ") and self._is_of_header(text[len(word) + 1 :]) for word in self._words
+        )
 
 
 def _joined(line: int) -> Unreadable:
