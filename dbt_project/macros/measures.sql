@@ -70,7 +70,7 @@
         measure.unknown_count
     from (
         select
-            {{ scan.area_column if scan.area_column else quoted(scan.area_code) }} as area,
+            {{ area_of_row(scan) }} as area,
             {{ unit_start(scan.period_column, scan.grain) }} as unit_start
             {%- for measure in wanted %},
             {{ counted_events(scan.weight) }} filter (
@@ -82,7 +82,7 @@
             {%- endfor %}
         from {{ ref(scan.fact) }}
         {%- if scan.where %}
-        where {{ scan.where }}
+        where ({{ scan.where }}) is not false
         {%- endif %}
         group by 1, 2
     ) as counted
@@ -105,6 +105,12 @@
         null::text as definition_id, null::text as source_feed, null::text as area_kind, null::text as area_key,
         null::date as unit_start, null::bigint as value_count, null::bigint as unknown_count
     where false
+{%- endmacro %}
+
+-- The area of a row; none where nobody can say whether it is one of those that take part, so that it is told as unplaced.
+{% macro area_of_row(scan) -%}
+    {%- set area = scan.area_column if scan.area_column else quoted(scan.area_code) -%}
+    {{ 'case when ' ~ scan.where ~ ' then ' ~ area ~ ' end' if scan.where else area }}
 {%- endmacro %}
 
 -- How many events some rows stand for: the sum of their weights, or their number.

@@ -108,7 +108,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     append(folder / DEFINITIONS, SEED_ROW.format(id="homicide_shooting", status="active"))
     append(folder / ENTRIES, ENTRY)
     append(folder / UNIT_TESTS, UNIT_TEST)
-    for name in ("assault_call", "call"):
+    for name in ("assault_call", "call", "london_call"):
         append(folder / DEFINITIONS, SEED_ROW.format(id=name, status="active"))
     append(folder / DEFINITIONS, SEED_ROW.format(id="knife_crime", status="no source"))
     shutil.copytree(NEW_SOURCE, folder, dirs_exist_ok=True)
@@ -241,6 +241,15 @@ def test_events_that_lie_nowhere_are_told(checkout: Copy) -> None:
     for area in ("Brent", "Ealing"):
         assert measured("call", area, "unplaced_pct")["quarter", "2021-10-01"] == [25]
         assert measured("call", area, "unplaced_pct")["quarter", "2021-07-01"] == [0]
+
+
+def test_events_that_may_lie_here_are_told_beside_every_figure(checkout: Copy) -> None:
+    """Of those without a place nobody can say whether they are London's; those of elsewhere are not."""
+    for area, count in (("London", 8), ("Brent", 1), ("Ealing", 7)):
+        found = measured("london_call", area, "value_count, unplaced_pct")
+        assert found["quarter", "2020-01-01"] == [count, pytest.approx(100 * 4 / 12)]
+        assert found["quarter", "2020-07-01"] == [5 if area != "Brent" else 0, 0]
+    assert measured("london_call", "London", "unplaced_pct")["quarter", "2021-10-01"] == [0]
 
 
 def test_an_active_definition_that_nobody_counts_fails_the_build(checkout: Copy) -> None:

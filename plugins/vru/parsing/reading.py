@@ -12,6 +12,7 @@ import polars as pl
 from vru.contracts import Contract, Resource
 from vru.parsing.formats.base import Opened
 from vru.parsing.header import unknown_column
+from vru.parsing.joined import SecondHeader
 from vru.parsing.model import Cells, Chunk, NulledCell, Unreadable
 from vru.parsing.values import Typer
 from vru.parsing.wide import Wide
@@ -44,6 +45,7 @@ class Reading:
         self.warnings = opened.warnings
         self.warnings += [unknown_column(name) for name in opened.columns.unknown]
         self._opened = opened
+        self._second_header = SecondHeader(resource, opened.headers, opened.columns)
         self._typer = (
             Wide(resource, opened.columns, has_types=opened.has_types)
             if resource.unpivot
@@ -99,6 +101,7 @@ class Reading:
     def _chunk(self, cells: Cells) -> Chunk:
         typed = self._typer.read(cells.lines, cells.cells)
         rejects = sorted(cells.rejects + typed.rejects, key=lambda r: r.line_number) if cells.rejects else typed.rejects
+        self._second_header.refuse(cells, rejects)
         self.rows_parsed += cells.records
         self.rows_rejected += (
             len({r.line_number for r in rejects}) if self.resource.unpivot else cells.records - typed.frame.height

@@ -51,7 +51,8 @@ class Areas(Strict):
     """Or the column that says to which a row belongs: the area's code, or its name."""
     matches: Literal["area_code", "area_name"] = "area_code"
     where: str | None = None
-    """SQL condition on the fact: the rows that take part."""
+    """SQL condition on the fact: the rows that take part. One of which it is null may be one of them: it is in no area,
+    and stands in `unplaced_pct` beside every figure."""
     sound_column: Slug | None = None
     """The fact holds the newest delivery in which this withholdable column is sound, not the newest of all."""
     needs: list[Slug] = Field(default_factory=list)

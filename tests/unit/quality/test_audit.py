@@ -150,8 +150,9 @@ def test_one_row_of_another_month_or_force_holds_the_file(
 def test_months_of_searches_are_those_of_london(warehouse: Warehouse) -> None:
     row = {"search_type": "Person search", "searched_at": "2023-05-31T23:02:00+00:00", "search_month": month("2023-06"),
            "longitude": "-0.1", "latitude": "51.5"}  # fmt: skip
+    rows = [{**row, "operation_name": f"{number}", "is_part_of_operation": True} for number in range(200)]
     batch = warehouse.parsed(
-        "police_uk_stop_search", "stop_search", [row] * 200, partition="metropolitan", period=month("2023-06")
+        "police_uk_stop_search", "stop_search", rows, partition="metropolitan", period=month("2023-06")
     )
     assert quality.audit(batch, today=TODAY).failed == []
 

@@ -120,7 +120,7 @@ def test_codes_shifted_against_their_names(
 def test_shuffled_codes_are_held(warehouse: Warehouse) -> None:
     rows = month_of()
     codes = [row["lsoa_code"] for row in rows]
-    random.Random(20230101).shuffle(codes)  # noqa: S311 # a seeded order
+    random.Random(20230101).shuffle(codes)  # a seeded order
     found = [{**row, "lsoa_code": code} for row, code in zip(rows, codes, strict=True)]
     assert failed(warehouse, warehouse.street(found)) == {HOLDS}
 

@@ -56,7 +56,7 @@ def test_words_of_all_years_pass_without_a_warning(gate: Gate, said: list[tuple[
         column = resource.column(names[header])
         if column.source_name:
             (row,) = gate.query(
-                f"select {column.name} as value, {column.source_name} as source "  # noqa: S608
+                f"select {column.name} as value, {column.source_name} as source "
                 f"from raw.{load_contract(feed).raw_table(resource.name)} where batch_id = %s and line_number = %s",
                 batch_id,
                 3 + number,

@@ -1,7 +1,7 @@
 """Types of checks of a code beside its name: the code decides, and a name is a witness only where it speaks of another.
 
-An area may be renamed, merged with its neighbours or spelled otherwise; its code stays. So a name that nobody knows says
-nothing against a code. One that is known to be another code's does: cells have moved against each other.
+An area may be renamed, merged with its neighbours or spelled otherwise; its code stays. So a name that nobody knows
+says nothing against a code. One that is known to be another code's does: cells have moved against each other.
 """
 
 # ruff: noqa: S608 # every name is a contract's, every figure a suite's
@@ -156,7 +156,7 @@ class CodeKeepsItsName(_CodeBesideName):
     Known are the names in `reference` (feed, resource, code, name), else those of the vintage and the period before,
     else the one that most records of the batch have. With `values`, a list of areas in `feeds/values/`, only records of
     these areas are judged; `strip` is a regular expression cut from a name to have its area. It holds again where the
-    names of more than `up_to_pct` per cent are another code's: there `between_periods.code_beside_another_name` says so.
+    names of more than `up_to_pct` per cent are another code's, which `between_periods.code_beside_another_name` says.
     """
 
     called = "between_periods.code_keeps_its_name"
@@ -168,7 +168,8 @@ class CodeKeepsItsName(_CodeBesideName):
         """Records whose code has another name than is known, and no more than that."""
         return f"""{self.judged(on)}
             select coalesce(d.pct <= {literal(self.max_pct)} or d.other_pct > {literal(self.up_to_pct)}, true), d.n,
-                   coalesce(d.pct || ' % of ' || d.total || ' records have a code beside a new name', 'nothing to judge by')
+                   coalesce(d.pct || ' % of ' || d.total || ' records have a code beside a new name',
+                            'nothing to judge by')
             from (
                 select sum(n) filter (where differs)::numeric as n, sum(n) as total,
                        round(100.0 * coalesce(sum(n) filter (where differs), 0) / nullif(sum(n), 0), 2) as pct,

@@ -92,11 +92,15 @@ class NoAreaVanished(PeriodCheck):
         area = f"regexp_replace({column}, {literal(self.strip)}, '')"
         code = "null::text" if self.code is None else f"r.{quoted(self.code)}"
         # a code that stood beside a foreign name by mistake does not keep that name's area alive
-        by_code = "" if self.code is None else f"""
+        by_code = (
+            ""
+            if self.code is None
+            else f"""
             and coalesce(sum(n) filter (where code in (
                 select {code} from {on.compared} r where r.batch_id = {on.batch:d}
             )), 0) < {_OF_ITS_ROWS} * sum(n)
         """
+        )
         # Counted by the column as it is before the area is cut out of it: a few thousand cuts, not one for each row.
         return f"""
             with h as materialized (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),

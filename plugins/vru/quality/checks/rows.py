@@ -79,7 +79,7 @@ class WordIsKnown(RowCheck):
     def column_misfits(self, column: Column) -> Iterator[str]:
         """A column whose unknown words never get here."""
         if column.unmapped != "keep":
-            yield f"column '{column.name}' keeps no unknown word, so that it cannot fail; say 'unmapped: keep', or drop it"
+            yield f"column '{column.name}' keeps no unknown word, so it cannot fail; say 'unmapped: keep', or drop it"
 
     def failing(self, on: Subject) -> str:
         """The parse found no value that the word stands for."""

@@ -2,6 +2,8 @@
 select
     quarter_start,
     borough_code,
+    -- null where the source gives no place
+    borough_code like 'E09%' as is_in_london,
     call_kind,
     call_count::integer as call_count,
     batch_id,
