@@ -28,7 +28,7 @@ from vru.received import Content, Received
 from vru.settings import settings
 from vru.transport import Asked, LastAnswer, Limits, Progress, Shelved, has_only_the_present
 from vru.transport import fetch as ask
-from vru.warehouse import decisions, ledger, locks
+from vru.warehouse import decisions, ledger, locks, undated
 from vru.warehouse.engine import raw_connection
 from vru.warehouse.ledger import BatchState, Parsable
 from vru.warehouse.loader import copy_chunks
@@ -361,6 +361,7 @@ def _parse_content(connection: Connection, contract: Contract, content: Parsable
                 mandatory_cells=reading.mandatory_cells, blank_cells=reading.blank_cells,
                 headers=reading.headers, warnings=[*reading.warnings, *_unfinished(reading)],
             )  # fmt: skip
+            undated.place(connection, contract.feed, content.resource, content.partition or reading.partition or "")
             connection.commit()
         except Unreadable as error:
             connection.rollback()

@@ -33,9 +33,11 @@ FEEDS = """
     from ops.feed f left join ops.batch b using (feed)
     group by f.feed order by f.feed
 """
-UNAVAILABLE = """
+NOT_TAKEN = """
     select feed || ': ' || reason from ops.attempt
-    where reason like 'unavailable: %' and started_at > now() - make_interval(secs => :seconds) order by attempt_id
+    where substring(reason from '^[a-z_]+') in ('unavailable', 'left_alone', 'growing')
+        and started_at > now() - make_interval(secs => :seconds)
+    order by attempt_id
 """
 
 
@@ -62,8 +64,8 @@ def show(outcomes: list[DagOutcome], before: int, seconds: float) -> None:
         report = connection.execute(
             text("select file_name from ops.report order by report_id desc limit 1")
         ).scalar_one_or_none()
-        unavailable = connection.execute(text(UNAVAILABLE), {"seconds": seconds}).all()
-    for (line,) in unavailable:
+        not_taken = connection.execute(text(NOT_TAKEN), {"seconds": seconds}).all()
+    for (line,) in not_taken:
         say(str(line))
     for outcome in outcomes:
         for line in outcome.fell_short:

@@ -17,6 +17,8 @@ class Archive(Strict):
     """With `{period}` (YYYY-MM, the newest month inside)."""
     latest_url: str
     window_months: int = Field(gt=0)
+    partitions: list[str] = Field(default_factory=list)
+    """Of which every month should have a file. One that an archive has a file of is expected too, named here or not."""
 
 
 class Datastore(Strict):

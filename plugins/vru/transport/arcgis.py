@@ -1,8 +1,8 @@
 """Layers of ArcGIS feature services, paged by `resultOffset` in the order of the object id, up to the layer's count.
 
-That an answer was cut is said by `exceededTransferLimit`, which is left out where it is false, in GeoJSON by some servers
-always, and lost in caches between: the flag alone proves nothing, `returnCountOnly` does (developers.arcgis.com, Query of
-a feature service's layer). Without `orderByFields` the order is the database's.
+That an answer was cut is said by `exceededTransferLimit`, which is left out where it is false, by some servers always
+in GeoJSON, and lost in caches between: the flag alone proves nothing, `returnCountOnly` does (developers.arcgis.com,
+Query of a feature service's layer). Without `orderByFields` the order is the database's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Datasets of the London Datastore: a catalogue names files, mostly with their MD5 and size.
 
-A file is described in one of three shapes: by the address of its download; by that of the object in the store behind it;
-or, in version 4 of the interface, without any, by the object's name (`origin`). Whatever is named, the site itself gives
-every file at `/download/DATASET/RESOURCE`, so that is asked wherever the address is not at a host of the contract.
+A file is described in one of three shapes: by the address of its download; by that of the object in the store behind;
+or, in version 4 of the interface, without any, by the object's name (`origin`). Whatever is named, the site itself
+gives every file at `/download/DATASET/RESOURCE`, so that is asked wherever the address is at no host of the contract.
 
 `check_timestamp` says when a robot last tried the link. It moves while the file stands still, and is no date of the
 file; `timestamp` of a stored object, and Last-Modified of its download, are.

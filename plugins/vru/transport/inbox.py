@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +14,21 @@ from vru.contracts import Contract
 from vru.received import Received
 from vru.transport import manifest
 from vru.transport.errors import SourceError
-from vru.transport.members import unpacked
+from vru.transport.limits import Limits
+from vru.transport.members import holds_deliveries, unpacked
 from vru.transport.model import Asked, Landed
-from vru.transport.names import named
+from vru.transport.names import is_delivery, named
 from vru.transport.source import Question, Source, Vintage, ask, changed, joined, vintage
 
 CHUNK_BYTES = 1 << 20
+LATER = "it is taken by the next run that finds it at rest"
+NO_FILES = "no_files: the inbox folder of this feed is empty"
+NAMED_AT_MOST = 5
 NO_LINE = "no_manifest_line: manifest.csv does not name this file"
+
+
+Look = tuple[int, int]
+"""Size and time of a file when it was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +40,28 @@ class Statement:
     """As stated or given."""
     line: manifest.Line | None
     source_url: str
+    look: Look | None = None
+    """As it was when it had stopped growing; None where nobody looked."""
+    is_growing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What lies in a folder."""
+
+    statements: list[Statement]
+    foreign: list[str]
+    """Names of files that are no deliveries."""
+    is_growing: bool
+    """Its manifest is still being written, so that nobody can say what is stated of the files."""
 
 
 def fetch_folder(source: Source, inbox: Path | None) -> Iterator[Asked]:
-    """One attempt per file and manifest line, by vintage and line; then the files that no line names."""
+    """One attempt per file and manifest line, by vintage and line; then the files that no line names.
+
+    A file that no line names is a delivery if its name is one, or if it is a container that holds one; whatever else
+    lies there is left alone, with a word. A file that still grows is left for the next run.
+    """
     folder = inbox / source.contract.feed if inbox else None
     where = f"inbox:{source.contract.feed}/"
     statements: list[Statement] = []
@@ -44,11 +71,16 @@ def fetch_folder(source: Source, inbox: Path | None) -> Iterator[Asked]:
             return question.ends("not_yet", "no_inbox: nothing is due, no folder of deliveries is given")
         if not folder.is_dir():
             return question.ends("not_yet", "no_folder: the inbox has no folder of this feed yet")
-        statements.extend(_statements(folder, where))
-        return question.ends("not_yet", "no_files: the inbox folder of this feed is empty")
+        found = _look_at(source, folder, where)
+        if found.is_growing:
+            return question.ends("not_yet", f"growing: {manifest.NAME} is still being written; {LATER}")
+        statements.extend(found.statements)
+        if found.foreign:
+            return question.ends("not_yet", _left_alone(source.contract, found.foreign))
+        return question.ends("not_yet" if not statements else "unchanged", NO_FILES if not statements else "")
 
     asked = ask(Question(where), work)
-    if not statements:
+    if asked.reason:
         yield asked
     for statement in statements:
         if (answer := _take(source, statement)) is not None:
@@ -75,20 +107,77 @@ def fetch_file(source: Source, path: Path) -> Iterator[Asked]:
             yield answer
 
 
-def _statements(folder: Path, where: str) -> list[Statement]:
-    """What lies in a folder and what its manifest states. Raises SourceError, OSError."""
+def _look_at(source: Source, folder: Path, where: str) -> _Folder:
+    """What lies in a folder and what its manifest states, after two looks. Raises SourceError, OSError."""
+    present = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".") and not entry.is_dir())
+    looks = _two_looks([folder / name for name in present], source.limits)
     beside = folder / manifest.NAME
+    if manifest.NAME in present and looks[beside] is None:
+        return _Folder([], [], is_growing=True)
     lines = manifest.read(beside) if beside.is_file() else []
     stated = {line.file for line in lines}
-    loose = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name not in {*stated, manifest.NAME} and not entry.name.startswith(".") and not entry.is_dir()
+    loose = [name for name in present if name not in {*stated, manifest.NAME}]
+    known = {name for name in loose if _is_delivery(source, folder / name)}
+
+    def statement(name: str, line: manifest.Line | None) -> Statement:
+        path = folder / name
+        look = looks.get(path)
+        return Statement(path, name, line, f"{where}{name}", look, is_growing=path in looks and look is None)
+
+    return _Folder(
+        [
+            *_in_order([statement(line.file, line) for line in lines]),
+            *(statement(name, None) for name in loose if name in known),
+        ],
+        [name for name in loose if name not in known],
+        is_growing=False,
     )
-    return [
-        *_in_order([Statement(folder / line.file, line.file, line, f"{where}{line.file}") for line in lines]),
-        *(Statement(folder / name, name, None, f"{where}{name}") for name in loose),
-    ]
+
+
+def _is_delivery(source: Source, path: Path) -> bool:
+    """Whether what lies here unannounced was meant for the feed."""
+    if is_delivery(source.contract, path.name):
+        return True
+    return path.is_file() and path.name[0].isalnum() and holds_deliveries(source.contract, path, source.limits)
+
+
+def _two_looks(paths: list[Path], limits: Limits) -> dict[Path, Look | None]:
+    """Size and time of each file that has stopped growing; None for one that has not.
+
+    There is one pause for all of them, and none where nothing was written to any for a minute: a change of a file sets
+    a time that no program that copies it can set (`st_ctime`), so one look proves as much as two. A file that is gone
+    or cannot be looked at has no say.
+    """
+    first = {path: _look(path) for path in paths}
+    newest = max((look[2] for look in first.values() if look), default=0)
+    if newest > (time.time() - limits.quiet_seconds) * 1e9:
+        time.sleep(limits.settle_seconds)
+    found: dict[Path, Look | None] = {}
+    for path, before in first.items():
+        after = _look(path)
+        if before is not None and after is not None:
+            found[path] = after[:2] if before == after else None
+    return found
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """Size, time of the last write, and time of the last change of any kind (both in ns); None where there is none."""
+    try:
+        seen = path.stat()
+    except (OSError, RuntimeError):
+        return None
+    return seen.st_size, seen.st_mtime_ns, max(seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+def _left_alone(contract: Contract, names: list[str]) -> str:
+    """The word for files that are no deliveries; of a restricted feed it does not name them."""
+    shown = "" if contract.personal_data else ": " + ", ".join(names[:NAMED_AT_MOST])
+    more = f" and {len(names) - NAMED_AT_MOST} more" if shown and len(names) > NAMED_AT_MOST else ""
+    which = "1 file is" if len(names) == 1 else f"{len(names)} files are"
+    return (
+        f"left_alone: {which} no delivery of this feed by name{shown}{more}; to load one, list it in {manifest.NAME}, "
+        "rename it as the contract says, or give it with --file"
+    )
 
 
 def _in_order(statements: list[Statement]) -> list[Statement]:
@@ -117,6 +206,8 @@ def _take(source: Source, statement: Statement) -> Asked | None:
     question = Question(statement.source_url)
     if says is not None:
         question = Question(statement.source_url, says.resource, says.partition or "", says.period_start)
+    if statement.is_growing:
+        return question.ends("not_yet", f"growing: {statement.name} is still being written; {LATER}")
     return ask(question, lambda asked: _receive(source, asked, statement))
 
 
@@ -124,7 +215,7 @@ def _receive(source: Source, question: Question, statement: Statement) -> Asked:
     line = statement.line
     if line is not None and line.problem:
         return question.ends("refused", line.problem)
-    landed = _copy(source, statement.path)
+    landed = _copy(source, statement.path, statement.look)
     refusal, warning = _judge(source.contract, line, landed)
     whole = _received(source, question, statement, landed, refusal, warning)
     received = unpacked(source, landed, whole, _stated(source, line))
@@ -189,8 +280,8 @@ def _judge(contract: Contract, line: manifest.Line | None, landed: Landed) -> tu
     return "", ""
 
 
-def _copy(source: Source, path: Path) -> Landed:
-    """Land the file. Raises SourceError, OSError."""
+def _copy(source: Source, path: Path, look: Look | None) -> Landed:
+    """Land the file as it was when it was looked at. Raises SourceError, OSError."""
     folder = path.parent.resolve()
     try:
         is_inside = path.resolve(strict=True).is_relative_to(folder)
@@ -213,10 +304,8 @@ def _copy(source: Source, path: Path) -> Landed:
             size += len(data)
             receiver.write(data)
         after = os.fstat(stream.fileno())
-        if size != before.st_size or (before.st_size, before.st_mtime_ns) != (
-            after.st_size,
-            after.st_mtime_ns,
-        ):
+        at_rest = look or (before.st_size, before.st_mtime_ns)
+        if size != at_rest[0] or at_rest != (after.st_size, after.st_mtime_ns):
             raise SourceError(
                 "changing: the file changed while it was read; wait until it is complete", is_retryable=True
             )

@@ -29,6 +29,10 @@ class Limits:
     page_bytes: int = 256 * MIB
     """Of one answer that is held in memory: a page of an API, a catalogue."""
     max_pages: int = 10_000
+    settle_seconds: float = 1.0
+    """Between two looks at the files of a folder, which tell those that still grow."""
+    quiet_seconds: float = 60.0
+    """Without a write or any other change, after which a file needs no pause before the second look."""
     zip_members: int = 8_000
     """36 months of 44 forces and 3 kinds of file are about 4,800."""
     zip_member_bytes: int = 1 * GIB

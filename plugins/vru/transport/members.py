@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from vru.contracts import Archive, Workbook
+from vru.contracts import Archive, Contract, Workbook
 from vru.landing import workbook
 from vru.received import Named, Received
 from vru.transport.errors import SourceError
+from vru.transport.limits import Limits
 from vru.transport.model import Landed
-from vru.transport.names import base_name, match, match_resource, match_sheet
-from vru.transport.source import UNKNOWN_NAME, Source, Vintage, due, joined, vintage
+from vru.transport.names import SUFFIXES, base_name, match_member, match_resource, match_sheet
+from vru.transport.source import UNKNOWN_NAME, Piece, Source, Vintage, due, joined, piece_of, vintage
 from vru.transport.ziparchive import Member, ZipArchive
 
-SUFFIXES = (".csv", ".txt", ".tsv", ".json", ".geojson", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".pdf", ".zip")
-"""Endings of names that say what the content is."""
+WORKBOOKS = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,20 @@ class Contents:
 
     received: tuple[Received, ...]
     """The members asked for."""
-    months: tuple[date, ...]
-    """Every period of which it has a member of the feed, asked for or not; ascending."""
+    pieces: frozenset[Piece]
+    """What it has of the feed, asked for or not."""
     is_filtered: bool
     """Some members were not asked for."""
+
+    @property
+    def months(self) -> tuple[date, ...]:
+        """Every period of which it has a member of the feed; ascending."""
+        return months_of(self.pieces)
+
+
+def months_of(pieces: Iterable[Piece]) -> tuple[date, ...]:
+    """The periods of these pieces; ascending."""
+    return tuple(sorted({start for _, _, start in pieces}))
 
 
 def unpacked(source: Source, landed: Landed, whole: Received, stated: Vintage) -> tuple[Received, ...]:
@@ -58,15 +69,15 @@ def unpacked(source: Source, landed: Landed, whole: Received, stated: Vintage) -
 
 
 def read_members(source: Source, landed: Landed, whole: Received, stated: Vintage) -> Contents:
-    """Every file whose base name fits a pattern of the contract and whose period is wanted, in name order.
+    """Every file whose base name is that of a delivery and whose period is wanted, in name order.
 
     `whole` is what was said of the archive. Where nothing outside states a vintage, the newest time written in the
     archive does. Raises SourceError for an archive that is damaged or not safe to read; then none of it counts.
     """
     with source.landing.open(landed.sha256) as stream:
         archive = ZipArchive(stream, landed, source.limits)
-        found = {name: says for name in sorted(archive.names) if (says := match(source.contract, name))}
-        wanted = [name for name, says in found.items() if source.wants(says.period_start, says.period_end)]
+        found = {name: says for name in sorted(archive.names) if (says := match_member(source.contract, name))}
+        wanted = [name for name, says in found.items() if source.wants_named(says)]
         if stated.at is None and not stated.warning:
             told = vintage(archive.written_at, "last_modified", source.now)
             whole = replace(
@@ -76,7 +87,7 @@ def read_members(source: Source, landed: Landed, whole: Received, stated: Vintag
             _received(whole, landed, member, found[member.name], base_name(member.name))
             for member in archive.read(wanted)
         ]
-    return Contents(_counted(whole, received), _periods(found.values()), len(wanted) < len(found))
+    return Contents(_counted(whole, received), _pieces(found.values()), len(wanted) < len(found))
 
 
 def read_sheets(source: Source, landed: Landed, whole: Received) -> Contents:
@@ -95,21 +106,42 @@ def read_sheets(source: Source, landed: Landed, whole: Received) -> Contents:
                 f"the name ends in {suffix}, but the content is a workbook ({book.suffix}); ask the partner what it is",
             )
         found = _chosen(source, whole.file_name, book)
-        wanted = [one for one in found if source.wants(one[1].period_start, one[1].period_end)]
+        wanted = [one for one in found if source.wants_named(one[1])]
         members = {name: _member(book, name) for name in dict.fromkeys(name for name, _ in wanted)}
     except workbook.WorkbookError as error:
         raise SourceError(f"{error}; nothing of it was read", outcome="refused", landed=landed) from error
     received = [
         _received(whole, landed, members[name], says, f"{base_name(whole.file_name)}#{name}") for name, says in wanted
     ]
-    return Contents(_counted(whole, received), _periods([says for _, says in found]), len(wanted) < len(found))
+    return Contents(_counted(whole, received), _pieces([says for _, says in found]), len(wanted) < len(found))
 
 
-def list_periods(source: Source, landed: Landed) -> tuple[date, ...]:
-    """The periods of which a landed archive has a member of the feed; ascending. Raises SourceError."""
+def list_pieces(source: Source, landed: Landed) -> frozenset[Piece]:
+    """What a landed archive has of the feed. Raises SourceError."""
     with source.landing.open(landed.sha256) as stream:
         names = ZipArchive(stream, landed, source.limits).names
-    return _periods([says for name in names if (says := match(source.contract, name))])
+    return _pieces([says for name in names if (says := match_member(source.contract, name))])
+
+
+def holds_deliveries(contract: Contract, path: Path, limits: Limits) -> bool:
+    """Whether a container on disk has a member of the feed; one that cannot be opened is somebody's to judge, so True.
+
+    False for a file that the contract does not unpack.
+    """
+    suffix = path.suffix.lower()
+    kinds = due(contract.resources)
+    try:
+        if suffix == ".zip" and ("zip" in kinds or isinstance(contract.transport, Archive)):
+            with zipfile.ZipFile(path) as archive:
+                return any(match_member(contract, name) for name in archive.namelist())
+        if suffix in WORKBOOKS and "workbook" in kinds:
+            with path.open("rb") as stream:
+                names = workbook.Workbook(stream, limits.workbook).names
+            forms = [(r, form) for r in contract.resources for form in r.formats if isinstance(form, Workbook)]
+            return any(match_sheet(resource, form, name) for resource, form in forms for name in names)
+    except (zipfile.BadZipFile, workbook.WorkbookError, OSError, ValueError, NotImplementedError):
+        return True
+    return False
 
 
 def no_members(landed: Landed) -> SourceError:
@@ -186,5 +218,5 @@ def _counted(whole: Received, received: list[Received]) -> tuple[Received, ...]:
     return tuple(replace(one, manifest_rows=rows) for one in received)
 
 
-def _periods(found: Iterable[Named]) -> tuple[date, ...]:
-    return tuple(sorted({says.period_start for says in found if says.period_start}))
+def _pieces(found: Iterable[Named]) -> frozenset[Piece]:
+    return frozenset(piece for says in found if (piece := piece_of(says)) is not None)

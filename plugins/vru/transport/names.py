@@ -10,12 +10,43 @@ from vru.contracts import Contract, Resource, Workbook
 from vru.periods import unit_end, unit_start
 from vru.received import Named
 
+SUFFIXES = (
+    ".csv", ".txt", ".tsv", ".json", ".geojson", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".pdf", ".zip", ".gz",
+    ".parquet", ".xml",
+)  # fmt: skip
+"""Endings of names that say what the content is."""
+FOREIGN_FOLDERS = frozenset({"__MACOSX"})
+"""Folders of an archive in which the program that made it keeps what is its own."""
 _BLANKS = re.compile(r"[_\s]+")
+_STARTS = "_(["
+"""How a partner's name may begin, besides a letter or digit. Programs mark what is theirs: `.x`, `~$x`, `#x#`."""
 
 
 def base_name(file_name: str) -> str:
     """The last part of a path, whichever slashes it is written with."""
     return PurePosixPath(file_name.replace("\\", "/")).name
+
+
+def is_delivery(contract: Contract, file_name: str) -> bool:
+    """Whether a name is that of a delivery, from its first letter to its ending, and not only in part.
+
+    It begins as names do that people give, ends in what says what the content is (or in nothing), and fits a pattern of
+    the contract, unless a resource has none. So a file on its way (`x.csv.part`), one that marks another as open
+    (`~$x.xlsx`), a system's notes (`Thumbs.db`, `._x.csv`) and what belongs to somebody else are none.
+    """
+    name = base_name(file_name)
+    suffix = PurePosixPath(name).suffix.lower()
+    if not name or not (name[0].isalnum() or name[0] in _STARTS) or (suffix and suffix not in SUFFIXES):
+        return False
+    return match(contract, name) is not None or any(not resource.names for resource in contract.resources)
+
+
+def match_member(contract: Contract, member_name: str) -> Named | None:
+    """What the name of an archive's member says; None for one that is no delivery, wherever in the archive it lies."""
+    folders = PurePosixPath(member_name.replace("\\", "/")).parts[:-1]
+    if any(part.startswith(".") or part in FOREIGN_FOLDERS for part in folders):
+        return None
+    return match(contract, member_name) if is_delivery(contract, member_name) else None
 
 
 def match(contract: Contract, file_name: str) -> Named | None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from vru.contracts import Contract, Resource
 from vru.periods import last_day
-from vru.received import Received, VintageSource
+from vru.received import Named, Received, VintageSource
 from vru.transport.errors import SourceError
 from vru.transport.http import modified_at, storage_problem
 from vru.transport.limits import Limits
@@ -16,6 +16,15 @@ from vru.transport.model import Asked, History, Landing, LastAnswer, Outcome
 from vru.transport.sniff import Due
 
 UNKNOWN_NAME = "unknown_name: the name fits no resource of the feed; add a pattern to the contract"
+
+
+Piece = tuple[str, str, date]
+"""Resource, partition and first day of a period: what one publisher's file is of many."""
+
+
+def piece_of(says: Named) -> Piece | None:
+    """The piece that a name tells; None where it tells no period."""
+    return None if says.period_start is None else (says.resource, says.partition or "", says.period_start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Source:
     """Last month that is wanted, as its first day; given only with `since`."""
     today: date | None = None
     """The platform's day, which decides what a publisher should have by now; that of `now` unless given."""
+    pieces: frozenset[Piece] | None = None
+    """Of what has a period, only these are wanted; None for all."""
 
     @property
     def period(self) -> date | None:
@@ -46,6 +57,12 @@ class Source:
         if self.until is not None and start > last_day(self.until):
             return False
         return self.since is None or (end or start) >= self.since
+
+    def wants_named(self, says: Named) -> bool:
+        """Whether a content of this name was asked for."""
+        piece = piece_of(says)
+        is_asked_for = self.pieces is None or piece is None or piece in self.pieces
+        return is_asked_for and self.wants(says.period_start, says.period_end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ FAST = Limits(
     backoff_cap_seconds=0.05,
     retry_after_cap_seconds=0.4,
     max_redirects=3,
+    settle_seconds=0.05,
     max_bytes=4_000_000,
     page_bytes=4_000_000,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Collection, Iterator
 from datetime import date
 from itertools import combinations
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vru.contracts import load_contract
 from vru.periods import in_words, months_up_to, newest_due, shifted, span
-from vru.transport import has_only_the_present
+from vru.transport import Asked, has_only_the_present
 from vru.transport.snapshots import cover
 
 from tests.unit.transport.partner import Partner, World, month, police
@@ -153,6 +155,107 @@ def test_a_release_that_was_left_out_is_passed_over(world: World) -> None:
     asked = world.ask(police(), period=month(2018, 5))
     assert [a.outcome for a in asked] == ["not_yet", "not_yet", "new"]
     assert asked[-1].source_url.endswith("/2021-02.zip#period=2018-05")
+
+
+# By partition: that one has come says nothing of another
+
+
+def serve_archive(world: World, name: str, newest: date, window: int, lacks: Collection[date]) -> None:
+    """An archive with both partitions, but for months that btp has not submitted yet."""
+    months = sorted(months_up_to(newest, window))
+    both = build(*(each for each in months if each not in lacks))
+    alone = build(*(each for each in months if each in lacks), forces=("metropolitan",))
+    serve(world, name, joined(both, alone), Last_Modified=RELEASED)
+
+
+def joined(*archives: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as writing:
+        for archive in archives:
+            with zipfile.ZipFile(io.BytesIO(archive)) as reading:
+                for entry in reading.infolist():
+                    writing.writestr(entry, reading.read(entry))
+    return out.getvalue()
+
+
+def received(asked: list[Asked], partition: str) -> list[str]:
+    found = [r.period_start for a in asked for r in a.received if r.partition == partition]
+    return sorted(f"{each:%Y-%m}" for each in found if each)
+
+
+LATE = span(month(2020, 3), month(2020, 4))
+
+
+def serve_late_force(world: World, came: date) -> None:
+    """Archives of 6 months, of which those before `came` lack two months of btp."""
+    for newest in span(month(2019, 6), month(2021, 12)):
+        serve_archive(world, f"{newest:%Y-%m}", newest, 6, LATE if newest < came else ())
+
+
+def test_what_one_force_lacks_is_asked_for_where_a_later_archive_has_it(world: World) -> None:
+    serve_late_force(world, came=month(2020, 7))
+    asked = world.ask(police(6), since=month(2019, 11), until=month(2020, 4))
+    assert world.partner.targets() == [f"{ROOT}/2020-04.zip", f"{ROOT}/2020-08.zip"]
+    assert [a.outcome for a in asked] == ["new", "new"]
+    assert received(asked[:1], "metropolitan") == [f"{each:%Y-%m}" for each in span(month(2019, 11), month(2020, 4))]
+    assert received(asked[:1], "btp") == ["2019-11", "2019-12", "2020-01", "2020-02"]
+    assert (received(asked[1:], "btp"), received(asked[1:], "metropolitan")) == (["2020-03", "2020-04"], [])
+    for _ in range(2):
+        again = world.ask(police(6), since=month(2019, 11), until=month(2020, 4))
+    assert {a.outcome for a in again} == {"not_modified"}
+    assert len(world.partner.requests) == 2, "the landed archives answer"
+
+
+def test_what_a_landed_archive_lacks_of_a_force_is_asked_for_too(world: World) -> None:
+    serve_archive(world, "2020-04", month(2020, 4), 6, LATE)
+    asked = world.ask(police(6), since=month(2019, 11), until=month(2020, 4))
+    assert "of btp 2020-03 to 2020-04; " in asked[-1].reason
+    serve_late_force(world, came=month(2020, 7))
+    world.partner.requests.clear()
+    asked = world.ask(police(6), period=month(2020, 3))
+    assert received(asked, "btp") == ["2020-03"], "that the other force has come answers nothing"
+    assert world.partner.targets() == [f"{ROOT}/2020-08.zip"]
+
+
+def test_what_no_archive_has_of_a_force_is_said_by_force_and_month(world: World) -> None:
+    serve_late_force(world, came=month(2099, 1))
+    asked = world.ask(police(6), since=month(2019, 11), until=month(2020, 4))
+    assert world.partner.targets() == [f"{ROOT}/2020-04.zip", f"{ROOT}/2020-08.zip", f"{ROOT}/2020-09.zip"]
+    assert asked[-1].outcome == "not_yet"
+    assert "unavailable: no archive of the publisher holds of btp 2020-03 to 2020-04; " in asked[-1].reason
+    for _ in range(3):
+        *again, said = world.ask(police(6), since=month(2020, 3), until=month(2020, 4))
+    assert ({a.outcome for a in again}, said.outcome) == ({"not_modified"}, "not_yet")
+    assert len(world.partner.requests) == 3, "nothing later can hold it, so nobody is asked for ever"
+
+
+def test_a_force_that_never_came_is_missed_where_the_contract_names_it(world: World) -> None:
+    serve(world, "2020-04", build(month(2020, 3), month(2020, 4)), Last_Modified=RELEASED)
+    what = police(2)
+    named = what.model_copy(update={"transport": what.transport.model_copy(update={"partitions": ["btp", "kent"]})})
+    asked = world.ask(named, period=month(2020, 4), today=date(2020, 5, 20))
+    assert asked[0].outcome == "failed", "the latest archive is not there"
+    asked = world.ask(named, period=month(2020, 4), today=date(2020, 9, 20))
+    assert "of kent 2020-04; " in asked[-1].reason
+
+
+def test_a_month_that_is_long_settled_costs_no_more_archives(world: World) -> None:
+    lacks = span(month(2019, 1), month(2020, 6))
+    for newest in span(month(2018, 12), month(2024, 2)):
+        serve_archive(world, f"{newest:%Y-%m}", newest, 36, lacks)
+    asked = world.ask(police(36), since=month(2018, 1), until=month(2020, 12))
+    assert world.partner.targets() == [f"{ROOT}/2020-12.zip", f"{ROOT}/2022-12.zip"]
+    assert "of btp 2019-01 to 2020-06; " in asked[-1].reason
+
+
+def test_what_the_latest_archive_lacks_of_a_force_is_said(world: World) -> None:
+    serve_archive(world, "latest", month(2024, 2), 6, [month(2024, 2)])
+    present, said = world.ask(police(6), since=month(2023, 12))
+    assert (present.outcome, said.outcome) == ("new", "not_yet")
+    assert "of btp 2024-02; " in said.reason
+    assert world.partner.targets() == [f"{ROOT}/latest.zip"]
+    (alone,) = world.ask(police(6))
+    assert alone.outcome == "new", "an ordinary run asks for no past"
 
 
 def test_a_partner_without_any_archive_is_not_asked_for_ever(world: World) -> None:

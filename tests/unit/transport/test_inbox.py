@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
+import time
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -243,29 +246,171 @@ def test_what_is_too_large_is_refused(inbox: Inbox) -> None:
     assert inbox.one(limits=Limits(max_bytes=len(A))).outcome == "new"
 
 
-def test_a_name_that_fits_no_resource_leaves_it_open(inbox: Inbox) -> None:
+def test_a_name_that_fits_no_resource_is_loaded_where_the_manifest_lists_it(inbox: Inbox) -> None:
     two = contract({"kind": "inbox"}, resource("borough", "borough"), resource("ward", "ward"))
     inbox.put("Ward_list.csv", A)
     inbox.put("x.csv", B)
-    fits, unknown = inbox.ask(two)
+    word, fits = inbox.ask(two)
     assert (fits.resource, fits.received[0].resource) == ("ward", "ward")
+    assert (word.outcome, word.received, word.reason[:35]) == ("not_yet", (), "left_alone: 1 file is no delivery o")
+    assert ": x.csv; to load one, list it in manifest.csv" in word.reason
+    inbox.manifest("x.csv,2024-03-01,,")
+    unknown, fits = inbox.ask(two)
     assert (unknown.resource, unknown.received[0].resource) == ("", "")
     assert "unknown_name: " in unknown.received[0].warning
 
 
 def test_only_the_periods_that_were_asked_for_are_read(inbox: Inbox) -> None:
     what = police().model_copy(update={"feed": "areas"})
-    for name in ("2024_01_btp_street", "2024_02_btp_street", "2024_03_btp_street"):
+    for name in ("2024_01_btp_street", "2024_02_btp_street", "2024_03_btp_street", "undated"):
         inbox.put(f"{name}.csv", name.encode())
-    inbox.put("undated.csv", b"undated")
+    inbox.manifest("undated.csv,2024-03-01,,")
 
     def starts(**options: Any) -> list[date | None]:
         return [asked.period_start for asked in inbox.ask(what, **options)]
 
     january, february, march = date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1)
-    assert starts() == [january, february, march, None]
-    assert starts(since=date(2024, 2, 15)) == [february, march, None]
-    assert starts(period=date(2024, 2, 15)) == [february, None]
+    assert starts() == [None, january, february, march]
+    assert starts(since=date(2024, 2, 15)) == [None, february, march]
+    assert starts(period=date(2024, 2, 15)) == [None, february]
+
+
+# What lies in a folder and is no delivery
+
+
+WHOLE = "2024-01-btp-street.csv"
+FOREIGN = [
+    "2024-02-btp-street.csv.crdownload", "2024-02-btp-street.csv.part", "2024-02-btp-street.csv.filepart",
+    "2024-02-btp-street.csv.tmp", "2024-02-btp-street.tmp", "2024-02-btp-street.csv~", "2024-02-btp-street.csv.bak",
+    "~$24-02-btp-street.csv", "~$2024-02-btp-street.csv", "#2024-02-btp-street.csv#", "Thumbs.db", "desktop.ini",
+    "readme.txt", "2024-02-btp-outcomes.csv", "other.zip", "Unconfirmed 4711.crdownload", "2024-02-btp-street.lnk",
+]  # fmt: skip
+HIDDEN = ["._2024-02-btp-street.csv", ".2024-02-btp-street.csv.Zk1x9P", ".~lock.2024-02-btp-street.csv#", ".DS_Store"]
+
+
+def test_partly_written_and_foreign_files_are_no_deliveries(inbox: Inbox) -> None:
+    what = police().model_copy(update={"feed": "areas"})
+    for name in (*FOREIGN, *HIDDEN):
+        inbox.put(name, b"code,na")
+    with zipfile.ZipFile(inbox.folder / "other.zip", "w") as other:
+        other.writestr("2024-01-btp-outcomes.csv", "x")
+    inbox.put(WHOLE, A)
+    for _ in range(2):
+        word, taken = inbox.ask(what)
+        assert (word.outcome, word.received, word.is_retryable) == ("not_yet", (), False)
+        assert word.reason.startswith(f"left_alone: {len(FOREIGN)} files are ")
+        assert f" and {len(FOREIGN) - 5} more" in word.reason
+        assert (taken.source_url, taken.outcome in ("new", "unchanged")) == (f"inbox:areas/{WHOLE}", True)
+    assert inbox.world.landed() == 1, "nothing of them is kept"
+    restricted = what.model_copy(update={"personal_data": True})
+    assert "Thumbs" not in inbox.ask(restricted)[0].reason
+    (inbox.folder / WHOLE).unlink()
+    (word,) = inbox.ask(what)
+    assert word.reason.startswith("left_alone: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2024-02-btp-street.csv", "2024_02_BTP_Street.CSV", "2024-02-btp-street", "2024-02-btp-street (1).csv",
+        "Copy of 2024-02-btp-street.csv", "_2024-02-btp-street.csv", "2024-02-btp-street.csv.gz",
+        "2024-02-btp-street.parquet", "2024-02-btp-street.xlsx",
+    ],
+)  # fmt: skip
+def test_a_whole_name_is_a_delivery_whatever_stands_around_it(inbox: Inbox, name: str) -> None:
+    """Also one that says that the content is what the feed never sends: the parse says so then."""
+    inbox.put(name, A)
+    assert inbox.one(police().model_copy(update={"feed": "areas"})).partition == "btp"
+
+
+def test_a_file_that_is_named_by_hand_is_always_taken(inbox: Inbox) -> None:
+    path = inbox.put("~$2024-02-btp-street.csv.part", A)
+    asked = inbox.world.one(police(), profile="files", base_url=None, file=path)
+    assert (asked.outcome, asked.partition) == ("new", "btp")
+
+
+def test_a_listed_file_is_taken_whatever_its_name(inbox: Inbox) -> None:
+    inbox.put("delivery.tmp", A)
+    inbox.manifest("delivery.tmp,2024-03-01,,")
+    assert inbox.one(police().model_copy(update={"feed": "areas"})).outcome == "new"
+
+
+class Writer:
+    """Goes on writing to files until it is stopped."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._paths, self._stop = paths, threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def _write(self) -> None:
+        while not self._stop.wait(0.002):
+            for path in self._paths:
+                with path.open("ab") as stream:
+                    stream.write(b"E09000009,Ealing\r\n")
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def test_a_file_is_taken_when_it_has_stopped_growing(inbox: Inbox) -> None:
+    growing, whole = inbox.put("a.csv", A), inbox.put("b.csv", B)
+    with Writer(growing):
+        waits, taken = inbox.ask()
+    assert (waits.outcome, waits.received, waits.source_url) == ("not_yet", (), "inbox:areas/a.csv")
+    assert waits.reason.startswith("growing: a.csv is still being written; ")
+    assert (taken.outcome, taken.source_url) == ("new", f"inbox:areas/{whole.name}")
+    assert inbox.world.landed() == 1
+    first, second = inbox.ask()
+    assert (first.outcome, second.outcome) == ("new", "unchanged")
+    assert inbox.world.read(first.sha256) == growing.read_bytes()
+
+
+def test_a_file_whose_size_stands_still_while_it_is_written_is_not_at_rest(inbox: Inbox) -> None:
+    """As of a program that makes room for the whole first, and sets the time of the original."""
+    path = inbox.put("a.csv", A)
+    stop = threading.Event()
+
+    def fill() -> None:
+        while not stop.wait(0.002):
+            path.write_bytes(A.swapcase())
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        assert {asked.reason[:9] for asked in inbox.ask()} <= {"growing: ", "changing:"}
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_nothing_is_taken_while_the_manifest_is_written(inbox: Inbox) -> None:
+    inbox.put("a.csv", A)
+    inbox.manifest("a.csv,2023-01-01,,")
+    with Writer(inbox.folder / "manifest.csv"):
+        asked = inbox.one()
+    assert (asked.outcome, asked.reason[:22]) == ("not_yet", "growing: manifest.csv ")
+    assert inbox.world.landed() == 0
+
+
+def test_two_looks_cost_one_pause_for_a_folder_and_none_for_one_at_rest(inbox: Inbox) -> None:
+    for number in range(20):
+        inbox.put(f"{number}.csv", A + bytes(str(number), "ascii"))
+    patient = replace(FAST, settle_seconds=0.5)
+
+    def took(limits: Limits) -> float:
+        started = time.monotonic()
+        assert len(inbox.ask(limits=limits)) == 20
+        return time.monotonic() - started
+
+    at_rest = min(took(replace(patient, quiet_seconds=-3600)) for _ in range(3))
+    fresh = min(took(patient) for _ in range(3))
+    assert 0.5 < fresh < 2.0 + at_rest
+    assert fresh - at_rest > 0.3
 
 
 def archive() -> bytes:

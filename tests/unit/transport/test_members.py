@@ -175,12 +175,41 @@ def test_a_zip_is_unpacked_where_the_contract_says_so(ask: Ask) -> None:
     assert [(r.file_name, r.member_name, r.container_sha256) for r in asked.received] == [
         ("area1.csv", "in/area1.csv", sha(body)), ("area2.csv", "in/area2.csv", sha(body)),
     ]  # fmt: skip
-    asked = ask("all.zip", zipped(notes=b"n"), packed)
+    asked = ask("all.zip", zipped(notes=b"n"), packed, "2024-03-01,,")
     assert (asked.outcome, asked.reason.split(":")[0]) == ("refused", "no_members")
+    asked = ask("all.zip", zipped(notes=b"n"), packed)
+    assert (asked.outcome, asked.reason.split(":")[0]) == ("not_yet", "left_alone"), "nobody said that it is one"
     asked = ask("all.zip", zipped(area=BOOK), packed)
     assert (asked.outcome, asked.reason.split(":")[0]) == ("refused", "nested_archive")
     plain = contract({"kind": "inbox"}, resource("area", "^area"))
-    assert [r.container_sha256 for r in ask("plain.zip", body, plain).received] == [None]
+    assert [r.container_sha256 for r in ask("area.zip", body, plain).received] == [None]
+
+
+def test_what_a_system_leaves_in_an_archive_is_no_member(ask: Ask) -> None:
+    """As Finder, Explorer and a download manager leave it, at any depth."""
+    packed = contract({"kind": "inbox"}, resource("area", "area", formats=[{"kind": "csv"}, {"kind": "zip"}]))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("in/area1.csv", CSV)
+        for name in (
+            "__MACOSX/in/._area1.csv", "__MACOSX/._in", "in/._area1.csv", "in/.area2.csv", "__MACOSX/in/area3.csv",
+            ".Trashes/area4.csv", "in/~$area5.csv", "in/area6.csv.part", "in/.DS_Store", "in/Thumbs.db", "area7.csv~",
+        ):  # fmt: skip
+            archive.writestr(name, b"\x00\x05\x16\x07")
+        archive.writestr("area/", "")
+    asked = ask("all.zip", out.getvalue(), packed)
+    assert [(asked.outcome, r.member_name) for r in asked.received] == [("new", "in/area1.csv")]
+    only = io.BytesIO()
+    with zipfile.ZipFile(only, "w") as archive:
+        archive.writestr("__MACOSX/._area1.csv", b"\x00\x05\x16\x07")
+    assert ask("all.zip", only.getvalue(), packed).reason.startswith("left_alone: ")
+
+
+@pytest.mark.parametrize(("name", "sheet", "outcome"), [("other.xlsx", "Data", "new"), ("other.xlsx", "x", "not_yet")])
+def test_a_workbook_is_a_delivery_by_its_sheet(ask: Ask, name: str, sheet: str, outcome: str) -> None:
+    form = {"kind": "workbook", "sheet": sheet}
+    books = contract({"kind": "inbox"}, resource("area", "^area", formats=[form]))
+    assert ask(name, xlsx({"Data": [["code", "name"], ["E1", "a"]]}), books).outcome == outcome
 
 
 def test_a_workbook_over_http_is_unpacked_by_the_same_path(world: World) -> None:
