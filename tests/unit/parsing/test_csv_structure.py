@@ -13,12 +13,13 @@ from vru.parsing import Unreadable, read
 from vru.parsing import stream as limits
 from vru.parsing.formats import csv as csv_reader
 from vru.parsing.formats.base import BLOCK_BYTES
+from vru.spelling import trimmed
 
 from tests.unit.parsing.conftest import Parse, Result, contract
 
 CELL = st.text(
     st.one_of(
-        st.sampled_from('a,"\n\r \té£‑'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
+        st.sampled_from('a,"\n\r \té£‑  \u00a0\u2003\u200b\u200d\u061c’'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
     ),
     max_size=6,
 )
@@ -57,8 +58,8 @@ def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
 
     expected, refused, line = {}, [], 1 + written([header], terminator, quoting).count("\n")
     for row in rows:
-        if any(cell.strip() for cell in row):
-            expected[line] = [cell if cell.strip() else None for cell in row]
+        if any(map(trimmed, row)):
+            expected[line] = [trimmed(cell) or None for cell in row]
         else:
             refused.append((line, "", "blank_row"))
         line += written([row], terminator, quoting).count("\n")
@@ -70,7 +71,7 @@ def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
 @pytest.mark.parametrize("inner", ["one\ntwo", "one\r\ntwo", "one\rtwo", "one\n\ntwo", "\n\n\n\n", "a,b\nc,d\n"])
 def test_newlines_inside_quotes_are_kept_and_counted(parse: Parse, inner: str) -> None:
     got = parse(f'c0,c1,c2\nx,"{inner}",y\nz,,w\n', texts(3))
-    assert [row["c1"] for row in got.rows] == [inner if inner.strip() else None, None]
+    assert [row["c1"] for row in got.rows] == [trimmed(inner) or None, None]
     assert [row["line_number"] for row in got.rows] == [2, 3 + inner.count("\n")]
 
 
@@ -178,7 +179,7 @@ def test_words_with_many_lines_are_words(parse: Parse, columns: list[dict[str, A
     cells = {"month": "2021-08", "count": "7", "kind": "call", "other": "x", "note": f'"{words}"'}
     names = [column["name"] for column in columns]
     got = parse(f"{','.join(names)}\n{','.join(cells[name] for name in names)}\n", contract(columns))
-    assert [row["note"] for row in got.rows] == [words]
+    assert [row["note"] for row in got.rows] == [trimmed(words)]
     assert got.rejects == []
 
 
@@ -192,7 +193,7 @@ def test_whatever_lines_a_cell_of_a_narrow_table_holds_they_are_read(rows: list[
     got = Result(
         read(contract([MONTH, NOTE, COUNT]), "rows", io.BytesIO(text.encode()), file_name="f", block_bytes=block)
     )
-    assert [row["note"] for row in got.rows] == [f"x\n{words}\nx", None]
+    assert [row["note"] for row in got.rows] == [trimmed(f"x\n{words}\nx"), None]
 
 
 def test_ragged_rows_go_to_quarantine_with_their_line(parse: Parse) -> None:
@@ -288,8 +289,8 @@ def test_a_lone_carriage_return_outside_quotes_is_a_control_character(parse: Par
     assert parse("c0,c1\na\rx,b\nc,d\n", texts(2)).codes == [(2, "", "control_character")]
 
 
-def test_tabs_are_kept(parse: Parse) -> None:
-    assert parse("c0,c1\na\tb,c\n", texts(2)).rows[0]["c0"] == "a\tb"
+def test_a_tab_is_a_blank_and_no_control_character(parse: Parse) -> None:
+    assert parse("c0,c1\na\tb,\tc\n", texts(2)).rows == [{"line_number": 2, "c0": "a b", "c1": "c"}]
 
 
 @pytest.mark.parametrize("start", ["\ufeff", '\ufeff"'])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
+
+from vru.spelling import BLANKS, JOINERS
 
 from tests.unit.parsing.conftest import Parse, contract
 
@@ -40,7 +43,21 @@ def test_decimals_keep_every_digit(parse: Parse, cell: str) -> None:
     assert one(parse, f" {cell} ", type="decimal") == (cell, [])
 
 
-@pytest.mark.parametrize("cell", ["1e3", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"])
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("-3.8e-05", "-0.000038"), ("7e-06", "0.000007"), ("1e3", "1000"), ("-1.50E+02", "-150"), ("+2.e-1", "0.2"),
+        (".5e0", "0.5"), ("1e-99", f"0.{'0' * 98}1"), ("0e5", "0"),
+    ],
+)  # fmt: skip
+def test_powers_of_ten_are_written_out_exactly(parse: Parse, cell: str, value: str) -> None:
+    got, codes = one(parse, cell, type="decimal")
+    assert codes == []
+    assert Decimal(got) == Decimal(cell)
+    assert (got.rstrip("0").rstrip(".") if "." in got else got).lstrip("+") == value or Decimal(value) == 0
+
+
+@pytest.mark.parametrize("cell", ["1e100", "1e", "e3", "1e3.5", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"])
 def test_no_decimals(parse: Parse, cell: str) -> None:
     assert one(parse, cell, type="decimal") == (None, [(2, "c", "not_a_decimal")])
 
@@ -122,15 +139,30 @@ def test_json(parse: Parse, cell: str, code: list[str]) -> None:
     assert [c for *_, c in one(parse, cell, type="json")[1]] == code
 
 
-def test_text_is_kept_as_received_and_blank_is_null(parse: Parse) -> None:
+def test_text_is_trimmed_and_blank_is_null(parse: Parse) -> None:
     got = parse('a,b\n x ,1\n  ,2\n"",3\n\u00a0,4\n,5\n007,6\n', contract([{"name": "a"}, {"name": "b"}]))
-    assert [row["a"] for row in got.rows] == [" x ", None, None, None, None, "007"]
+    assert [row["a"] for row in got.rows] == ["x", None, None, None, None, "007"]
+
+
+@pytest.mark.parametrize("blank", [*BLANKS.translate(dict.fromkeys(map(ord, "\v\f\x85"))), *JOINERS, "\u200b", "\u2060"])
+def test_every_blank_is_trimmed_in_every_type_of_column(parse: Parse, blank: str) -> None:
+    """And what was received stays beside a value and in quarantine."""
+    row = ["a", "2024-01", "knife", "7", "1.5", "of  words"]
+    padded = [f"{blank}{cell}{blank}{blank}" for cell in row]
+    lines = ["Code,Month,Kind,Victims,Rate,Note", ",".join(row), ",".join(padded), f"b,{blank}2024-13,Knife,1,1,x"]
+    got = parse("\n".join(lines) + "\n")
+    values = {"code": "a", "month": date(2024, 1, 1), "kind": "Knife", "victims": 7, "rate": "1.5", "note": "of words"}
+    assert got.rows == [
+        {"line_number": 2, **values, "kind_source": "knife"},
+        {"line_number": 3, **values, "kind_source": padded[2]},
+    ]
+    assert [(r.code, r.record["month"]) for r in got.rejects] == [("not_a_month", f"{blank}2024-13")]
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u1680", "\u2003", "\u202f", "\u3000", " \u2003\u00a0"])
 def test_one_blank_cell_among_full_ones_is_null_however_it_is_blank(parse: Parse, blank: str) -> None:
     got = parse(f"a,b\nfull,1\n{blank},2\nfull {blank},3\n", contract([{"name": "a"}, {"name": "b"}]))
-    assert [row["a"] for row in got.rows] == ["full", None, f"full {blank}"]
+    assert [row["a"] for row in got.rows] == ["full", None, "full"]
 
 
 def test_values_are_compared_trimmed_in_any_case_and_the_cell_is_kept(parse: Parse) -> None:

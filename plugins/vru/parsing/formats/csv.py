@@ -26,6 +26,7 @@ from vru.parsing.stream import (
     has_control,
     read_exactly,
 )
+from vru.spelling import trimmed_cells
 
 WORDS = "a delimited text file"
 MAX_WAITING = 10_000
@@ -215,7 +216,7 @@ class _Reader:
         if short and self._has_full_record:
             raise self._trailing(short[0].line_number, len(short))
         if short:
-            yield self._cells(b"", False, np.array([], np.int64), np.array([], np.int64), short)
+            yield self._cells(b"", None, np.array([], np.int64), np.array([], np.int64), short)
         if blank := len(self._waiting) - len(short):
             self._warnings.append(f"{blank} blank line(s) at the end of the file were left out")
 
@@ -227,10 +228,10 @@ class _Reader:
         if is_row.all():
             data = block.data[block.starts[first] : block.ends[last - 1] + 1]
             rejects = self._release()
-            return self._cells(data, block.has_quotes, block.lines[first:last], ordinals, rejects)
+            return self._cells(data, block, block.lines[first:last], ordinals, rejects)
         rejects = self._irregular(block, first, is_row)
         rows = first + np.flatnonzero(is_row)
-        return self._cells(_joined(block, rows), block.has_quotes, block.lines[rows], ordinals[is_row], rejects)
+        return self._cells(_joined(block, rows), block, block.lines[rows], ordinals[is_row], rejects)
 
     def _irregular(self, block: Block, first: int, is_row: Flags) -> list[Reject]:
         """Rejects for the records of a part that are no rows, as far as a full record follows them."""
@@ -270,11 +271,13 @@ class _Reader:
         )
 
     def _cells(
-        self, data: bytes, has_quotes: bool, lines: Positions, ordinals: Positions, rejects: list[Reject]
+        self, data: bytes, block: Block | None, lines: Positions, ordinals: Positions, rejects: list[Reject]
     ) -> Cells:
-        frame = self._frame(data, has_quotes, len(lines))
+        """Records of a block, of none where there is no record."""
+        frame = self._frame(data, block is not None and block.has_quotes, len(lines))
         self._check_index(frame, ordinals)
-        return Cells(pl.Series("line_number", lines), self._by_column(frame), rejects, len(lines) + len(rejects))
+        cells, is_plain = self._by_column(frame), block is not None and block.is_plain
+        return Cells(pl.Series("line_number", lines), cells, rejects, len(lines) + len(rejects), is_plain)
 
     def _frame(self, data: bytes, has_quotes: bool, height: int) -> pl.DataFrame:
         if not data:
@@ -296,11 +299,10 @@ class _Reader:
         for name, positions in self._columns.cells.items():
             parts = [frame[self._names[p]] for p in positions]
             if len(parts) > 1:
-                trimmed = [part.fill_null("").str.strip_chars() for part in parts]
-                joined = trimmed[0]
-                for part in trimmed[1:]:
-                    joined = joined + " " + part
-                parts = [joined]
+                joined = parts[0].fill_null("")
+                for part in parts[1:]:
+                    joined = joined + " " + part.fill_null("")
+                parts = [trimmed_cells(joined)]
             out[name] = parts[0]
         return out
 

@@ -17,11 +17,18 @@ from vru.parsing.content import UTF8_BOM
 from vru.parsing.formats.base import BLOCK_BYTES
 from vru.parsing.model import Unreadable
 from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
+from vru.spelling import BLANKS, INVISIBLE, JOINERS, LINE_ENDS
 
 #: From this width on no text has a line with as many delimiters as a record; in a narrower table one can by chance.
 MIN_WIDTH_OF_SWALLOWED = 5
 
-LF, CR, TAB, QUOTE, DELETE = 10, 13, 9, 34, 127
+LF, CR, TAB, QUOTE, DELETE, SPACE = 10, 13, 9, 34, 127, 32
+_FIRST_LEAD, _TWO_SPACES = 0xC2, 0x2020
+#: What trimming changes wherever it stands, or at the edge of a cell: as UTF-8, characters of two and of three bytes.
+_ODD = [c.encode() for c in BLANKS + LINE_ENDS + INVISIBLE + JOINERS]
+_ODD_OF_TWO, _ODD_OF_THREE = (
+    np.array([int.from_bytes(c, "big") for c in _ODD if len(c) == length], np.int64) for length in (2, 3)
+)
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -47,7 +54,7 @@ class Block:
 
     Record i is `data[starts[i]:ends[i]]` (without its LF), starts on physical line `lines[i]` and has
     `cells[i]` cells, of which the quoted ones stand as in the file. `is_control[i]`: a control character
-    stands in it.
+    stands in it. `is_plain`: no cell has a blank that trimming would change.
     """
 
     data: bytes
@@ -57,6 +64,7 @@ class Block:
     cells: Positions
     is_control: Flags
     has_quotes: bool
+    is_plain: bool = False
 
     def record(self, i: int) -> str:
         """The text of record i."""
@@ -156,7 +164,10 @@ class Blocks:
             at = np.concatenate([at, np.flatnonzero(a == DELETE)])
         if len(at):
             control[np.searchsorted(ends, at)] = True
-        return Block(data, starts, ends, lines, np.diff(last, prepend=-1), control, has_quotes)
+        # line ends inside of cells may stand at their edges
+        has_line_ends = len(newlines) != len(ends) or b"\r" in data
+        is_plain = not has_line_ends and not _has_odd_blank(data, a, separators, self._delimiter)
+        return Block(data, starts, ends, lines, np.diff(last, prepend=-1), control, has_quotes, is_plain)
 
     def _refuse_bad_text(self, data: bytes) -> None:
         if data.isascii():
@@ -247,6 +258,30 @@ class Blocks:
                 f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
                 line=line + int(np.searchsorted(newlines, at)),
             )
+
+
+def _has_odd_blank(data: bytes, a: NDArray[np.uint8], separators: Positions, delimiter: int) -> bool:
+    """Whether a blank stands at the edge of a cell or beside another one, or one that is no space stands anywhere.
+
+    To look at the whole block is a fraction of the work of looking at each cell. Quoted cells may be taken for odd.
+    """
+    if delimiter != TAB and b"\t" in data:
+        return True
+    if a[0] == SPACE or (a[separators[:-1] + 1] == SPACE).any() or (a[separators - 1] == SPACE).any():
+        return True
+    # two spaces side by side: one number of two bytes, that begins at an even place or at an odd one
+    if any((np.frombuffer(data, np.uint16, (len(a) - at) // 2, at) == _TWO_SPACES).any() for at in (0, 1)):
+        return True
+    if b'"' in data:
+        quotes = np.flatnonzero(a == QUOTE)
+        if (a[quotes - 1] == SPACE).any() or (a[quotes + 1] == SPACE).any():
+            return True
+    if data.isascii():
+        return False
+    leads = np.flatnonzero(a >= _FIRST_LEAD)
+    # the data end in LF, so that two bytes follow every lead byte of two, and are looked at for one of three
+    code = (a[leads].astype(np.int64) << 16) | (a[leads + 1].astype(np.int64) << 8) | a[np.minimum(leads + 2, len(a) - 1)]
+    return bool(np.isin(code, _ODD_OF_THREE).any() or np.isin(code >> 8, _ODD_OF_TWO).any())
 
 
 def _in_a_row(lines: Positions, quotes_before: Positions, count: int) -> Positions:

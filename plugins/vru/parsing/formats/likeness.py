@@ -43,7 +43,7 @@ def likeness(resource: Resource, columns: HeaderMap, delimiter: str) -> Likeness
         values = np.zeros(frame.height, np.int64)
         is_like = np.ones(frame.height, np.bool_)
         for reader, positions in telling:
-            parts = [pl.col(str(p)).fill_null("").str.strip_chars() for p in positions]
+            parts = [pl.col(str(p)).fill_null("") for p in positions]
             received, value = reader.read(frame.select(pl.concat_str(parts, separator=" ")).to_series())
             has_value, is_blank = value.is_not_null().to_numpy(), received.is_null().to_numpy()
             values += has_value

@@ -84,7 +84,7 @@ class NoAreaVanished(PeriodCheck):
     def statement(self, on: Subject) -> str:
         """Areas of the earlier periods without a row here."""
         column = quoted(self.column)
-        area = f"regexp_replace({column}, {literal(self.strip)}, '')"
+        area = f"ops.compared(regexp_replace(ops.trimmed({column}), {literal(self.strip)}, ''))"
         # Counted by the column as it is before the area is cut out of it: a few thousand cuts, not one for each row.
         return f"""
             with h as materialized (select * from ops.earlier_periods({on.batch:d}, {self.window:d})),
@@ -154,14 +154,14 @@ class CodeKeepsItsName(PeriodCheck):
 
     def statement(self, on: Subject) -> str:
         """Codes under more than one name."""
-        name = f"regexp_replace(btrim(r.{quoted(self.name)}), {literal(self.strip)}, '')"
+        name = f"ops.compared(regexp_replace(ops.trimmed(r.{quoted(self.name)}), {literal(self.strip)}, ''))"
         return f"""
             with h as (
                 select {on.batch:d} as batch_id union select {on.earlier()}
                 union select p.batch_id from ops.earlier_periods({on.batch:d}, 1) p
             ),
             m as (
-                select btrim(r.code)
+                select ops.compared(r.code)
                 from (
                     select distinct r.batch_id, r.{quoted(self.column)} as code, r.{quoted(self.name)}
                     from {on.compared} r join h on h.batch_id = r.batch_id
