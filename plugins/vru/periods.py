@@ -100,7 +100,8 @@ def read_time(text: str, formats: Iterable[str]) -> datetime | None:
     text = hyphenated(text)
     if not text.isascii():
         return None
-    short, long = (_NAME.sub(lambda found: _named(found[1], length), text) for length in (3, None))
+    short = _NAME.sub(lambda found: _named(found)[:3], text)
+    long = _NAME.sub(_named, text)
     for spelled in dict.fromkeys((text, short, long)):
         for form in formats:
             try:
@@ -110,6 +111,6 @@ def read_time(text: str, formats: Iterable[str]) -> datetime | None:
     return None
 
 
-def _named(text: str, length: int | None) -> str:
-    """The name of the month that begins so, cut to a length."""
-    return next(name for name in _NAMES if name.lower().startswith(text[:3].lower()))[:length]
+def _named(found: re.Match[str]) -> str:
+    """The month's whole name."""
+    return next(name for name in _NAMES if name.lower().startswith(found[1][:3].lower()))

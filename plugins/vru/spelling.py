@@ -15,7 +15,10 @@ import polars as pl
 #: Line ends stay inside a text that is stored: an address or a note has lines.
 LINE_ENDS = "\n\r\u2028\u2029"
 #: Blanks that take room: Unicode's White_Space but for line ends, and the two blank letters that look like one.
-BLANKS = "\t\v\f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u2800\u3000\u3164"
+BLANKS = (
+    "\t\v\f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f"
+    "\u2800\u3000\u3164"
+)
 #: Without width: blanks, marks of direction, and hyphens that are not shown.
 INVISIBLE = (
     "\xad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064"

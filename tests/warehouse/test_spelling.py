@@ -66,12 +66,12 @@ def test_every_character_is_treated_alike(connection: Connection) -> None:
 
 
 def test_every_mixture_is_treated_alike(connection: Connection) -> None:
-    chance = random.Random(2026)  # noqa: S311 - the same mixtures every time
+    chance = random.Random(2026)
     all_agree(connection, ["".join(chance.choices(SPECIAL, k=chance.randint(0, 9))) for _ in range(40_000)])
 
 
 def test_what_has_been_trimmed_or_compared_stays_as_it_is(connection: Connection) -> None:
-    chance = random.Random(2027)  # noqa: S311
+    chance = random.Random(2027)
     texts = ["".join(chance.choices(SPECIAL, k=chance.randint(0, 9))) for _ in range(20_000)]
     assert [trimmed(trimmed(text)) for text in texts] == [trimmed(text) for text in texts]
     assert [compared(trimmed(text)) for text in texts] == [compared(text) for text in texts]

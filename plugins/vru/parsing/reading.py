@@ -54,9 +54,6 @@ class Reading:
         self._first: date | None = None
         self._last: date | None = None
         self._partitions: set[str] = set()
-        if opened.columns.index_position is not None:
-            position = opened.columns.index_position + 1
-            self.warnings.append(f"column {position} without a name is a running index; left out")
 
     def __iter__(self) -> Iterator[Chunk]:
         try:

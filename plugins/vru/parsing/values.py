@@ -129,8 +129,9 @@ class Typer:
     ) -> Typed:
         """Type one chunk. `cells` has a String series per column that stands in the file, as received.
 
-        `is_plain`: trimming is known to change none of the cells. `blank` tells where nothing else stands in the record; a row without any cell is then refused as blank.
-        `received` hands out what a refused row held, by default its `cells`.
+        `is_plain`: trimming is known to change none of the cells. `blank` tells where nothing else stands in the record;
+        a row without any cell is then refused as blank. `received` hands out what a refused row held, by default its
+        `cells`.
         """
         height = len(lines)
         parts = pl.Series("part", [0], pl.Int64).new_from_index(0, height) if parts is None else parts
@@ -373,7 +374,9 @@ def _decimals(trimmed: pl.Series) -> pl.Series:
         return trimmed
     trimmed = trimmed.set(~(is_number | trimmed.str.contains(_POWER_OF_TEN)), None)
     rows = (~is_number & trimmed.is_not_null()).arg_true()
-    return trimmed.scatter(rows, [format(Decimal(text), "f") for text in trimmed.gather(rows)]) if len(rows) else trimmed
+    return (
+        trimmed.scatter(rows, [format(Decimal(text), "f") for text in trimmed.gather(rows)]) if len(rows) else trimmed
+    )
 
 
 def _is_json(text: str) -> bool:

@@ -10,7 +10,6 @@ from vru.parsing.header import HeaderMap
 from vru.parsing.model import Unreadable
 from vru.parsing.values import ColumnReader, Typed, Typer, stored_names
 from vru.spelling import trimmed_cells
-from vru.spelling import trimmed_cells
 
 
 class Wide:

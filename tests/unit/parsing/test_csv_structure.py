@@ -19,7 +19,8 @@ from tests.unit.parsing.conftest import Parse, Result, contract
 
 CELL = st.text(
     st.one_of(
-        st.sampled_from('a,"\n\r \té£‑  \u00a0\u2003\u200b\u200d\u061c’'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
+        st.sampled_from('a,"\n\r \té£‑  \u00a0\u2003\u200b\u200d\u061c’'),
+        st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff"),
     ),
     max_size=6,
 )

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-
 from vru.spelling import BLANKS, JOINERS
 
 from tests.unit.parsing.conftest import Parse, contract
@@ -57,7 +56,9 @@ def test_powers_of_ten_are_written_out_exactly(parse: Parse, cell: str, value: s
     assert (got.rstrip("0").rstrip(".") if "." in got else got).lstrip("+") == value or Decimal(value) == 0
 
 
-@pytest.mark.parametrize("cell", ["1e100", "1e", "e3", "1e3.5", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"])
+@pytest.mark.parametrize(
+    "cell", ["1e100", "1e", "e3", "1e3.5", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"]
+)
 def test_no_decimals(parse: Parse, cell: str) -> None:
     assert one(parse, cell, type="decimal") == (None, [(2, "c", "not_a_decimal")])
 
@@ -144,7 +145,9 @@ def test_text_is_trimmed_and_blank_is_null(parse: Parse) -> None:
     assert [row["a"] for row in got.rows] == ["x", None, None, None, None, "007"]
 
 
-@pytest.mark.parametrize("blank", [*BLANKS.translate(dict.fromkeys(map(ord, "\v\f\x85"))), *JOINERS, "\u200b", "\u2060"])
+@pytest.mark.parametrize(
+    "blank", [*BLANKS.translate(dict.fromkeys(map(ord, "\v\f\x85"))), *JOINERS, "\u200b", "\u2060"]
+)
 def test_every_blank_is_trimmed_in_every_type_of_column(parse: Parse, blank: str) -> None:
     """And what was received stays beside a value and in quarantine."""
     row = ["a", "2024-01", "knife", "7", "1.5", "of  words"]

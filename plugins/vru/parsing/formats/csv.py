@@ -23,9 +23,11 @@ from vru.parsing.stream import (
     MAX_RECORD_BYTES,
     Rejoined,
     Source,
+    foreign,
     has_control,
     read_exactly,
 )
+from vru.parsing.unnamed import Unnamed
 from vru.spelling import trimmed_cells
 
 WORDS = "a delimited text file"
@@ -52,13 +54,13 @@ def headers(head: bytes, _resource: Resource, form: Csv) -> list[str]:
 
 def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: Sizes) -> Opened:
     """Start to read a delimited text file; raises Unreadable if its header cannot be used."""
-    refuse_contradiction(file_name, "text")
     if codecs.lookup(form.encoding).name == "utf-8":
         stream_utf8: Source = stream
     else:
         stream_utf8 = _Recoded(stream, form.encoding)
     head = read_exactly(stream_utf8, MAX_HEADER_BYTES + 1024)
     refuse_other_types(head, WORDS)
+    refuse_contradiction(file_name, "text")
     names, start, lines = _header(head, form.delimiter)
     try:
         columns = match_header(resource, names)
@@ -133,14 +135,14 @@ def _header(head: bytes, delimiter: str) -> tuple[list[str], int, int]:
         raise Unreadable("preamble", "the first line is blank; the header must stand there", line=1)
     if b"\r" in raw.replace(b"\r\n", b""):
         raise Unreadable("bad_newline", "lines end in a lone carriage return; ask the partner for LF or CR LF", line=1)
-    if any((c < 32 and c not in b"\t\r\n") or c == 127 for c in raw):
-        raise Unreadable("control_character", "a control character stands in the header", line=1)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable(
             "not_utf8", "the header is not in the encoding of the contract (UTF-8); ask the partner for UTF-8", line=1
         ) from None
+    if has_control(text):
+        raise Unreadable("control_character", "a control character stands in the header", line=1)
     headers = _cells(text, delimiter)
     if headers is None:
         raise Unreadable("bad_quote", "a quote stands out of place in the header", line=1)
@@ -200,11 +202,9 @@ class _Reader:
         self._chunk_rows = chunk_rows
         self._warnings = warnings
         self._names = [str(p) for p in range(columns.width)]
-        self._wanted = sorted({p for cells in columns.cells.values() for p in cells})
-        if columns.index_position is not None:
-            self._wanted = sorted({*self._wanted, columns.index_position})
+        self._wanted = sorted({p for cells in columns.cells.values() for p in cells} | set(columns.unnamed))
         self._records_before = 0
-        self._index_offset: int | None = None
+        self._unnamed = Unnamed(columns.unnamed)
         self._has_full_record = False
         self._waiting: list[Reject] = []
 
@@ -217,6 +217,7 @@ class _Reader:
             raise self._trailing(short[0].line_number, len(short))
         if short:
             yield self._cells(b"", None, np.array([], np.int64), np.array([], np.int64), short)
+        self._warnings += self._unnamed.warnings()
         if blank := len(self._waiting) - len(short):
             self._warnings.append(f"{blank} blank line(s) at the end of the file were left out")
 
@@ -275,7 +276,7 @@ class _Reader:
     ) -> Cells:
         """Records of a block, of none where there is no record."""
         frame = self._frame(data, block is not None and block.has_quotes, len(lines))
-        self._check_index(frame, ordinals)
+        self._unnamed.take({p: frame[self._names[p]] for p in self._unnamed.positions}, ordinals)
         cells, is_plain = self._by_column(frame), block is not None and block.is_plain
         return Cells(pl.Series("line_number", lines), cells, rejects, len(lines) + len(rejects), is_plain)
 
@@ -306,28 +307,13 @@ class _Reader:
             out[name] = parts[0]
         return out
 
-    def _check_index(self, frame: pl.DataFrame, ordinals: Positions) -> None:
-        """A column without a name must be running integers."""
-        position = self._columns.index_position
-        if position is None or not frame.height:
-            return
-        offsets = frame[self._names[position]].str.strip_chars().cast(pl.Int64, strict=False) - pl.Series(ordinals)
-        if self._index_offset is None:
-            self._index_offset = offsets[0]
-        if offsets.null_count() or not (offsets == self._index_offset).all():
-            raise Unreadable(
-                "blank_header",
-                f"column {position + 1} has no name, and is no running index; ask the partner to name it",
-                line=1,
-            )
-
     def _reject(self, block: Block, i: int) -> Reject:
         line, text = int(block.lines[i]), block.record(i)
         cells = _cells(text, self._delimiter) or []
         record = {
             name: " ".join(cells[p] for p in at if p < len(cells)) for name, at in self._columns.positions.items()
         }
-        if len(cells) > self._columns.width and not self._columns.unknown:
+        if len(cells) > self._columns.width and not (self._columns.unknown or self._columns.unnamed):
             # what stands beyond the last column; left out where the file has columns that may not be stored
             record |= {f"cell_{p + 1}": cells[p] for p in range(self._columns.width, len(cells))}
         found, width = int(block.cells[i]), self._columns.width
@@ -336,10 +322,10 @@ class _Reader:
         if block.starts[i] == block.ends[i]:
             return Reject(line, "", "blank_row", "a blank line stands between records", {})
         if block.is_control[i]:
-            name = self._column_with_control(cells)
-            return Reject(line, name, "control_character", "the record holds a control character", record)
+            code, words = foreign([text]) or ("control_character", "a control character")
+            return Reject(line, self._column_with(code, cells), code, f"the record holds {words}", record)
         code = "too_few_cells" if found < width else "too_many_cells"
-        if self._columns.unknown:
+        if self._columns.unknown or self._columns.unnamed:
             record = {}  # cells have moved, so one that may not be stored may stand under a known name
         return Reject(line, "", code, f"the record has {found} cells, the header {width}", record)
 
@@ -350,10 +336,11 @@ class _Reader:
             if other != self._delimiter and len(_cells(text, other) or ()) == width >= MIN_WIDTH_OF_OTHER:
                 raise _wrong_delimiter("a record", other, line)
 
-    def _column_with_control(self, cells: list[str]) -> str:
-        """The first contract column in which a control character stands."""
+    def _column_with(self, code: str, cells: list[str]) -> str:
+        """The first contract column in which this fault stands."""
         for name, positions in self._columns.positions.items():
-            if any(p < len(cells) and has_control(cells[p]) for p in positions):
+            found = foreign(cells[p] for p in positions if p < len(cells))
+            if found and found[0] == code:
                 return name
         return ""
 

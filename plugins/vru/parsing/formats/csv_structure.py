@@ -54,7 +54,7 @@ class Block:
 
     Record i is `data[starts[i]:ends[i]]` (without its LF), starts on physical line `lines[i]` and has
     `cells[i]` cells, of which the quoted ones stand as in the file. `is_control[i]`: a control character
-    stands in it. `is_plain`: no cell has a blank that trimming would change.
+    or a byte-order mark stands in it. `is_plain`: no cell has a blank that trimming would change.
     """
 
     data: bytes
@@ -162,6 +162,8 @@ class Blocks:
         at = marks[is_control]
         if DELETE in data:
             at = np.concatenate([at, np.flatnonzero(a == DELETE)])
+        if not data.isascii():
+            at = np.concatenate([at, _foreign(a)])
         if len(at):
             control[np.searchsorted(ends, at)] = True
         # line ends inside of cells may stand at their edges
@@ -181,12 +183,22 @@ class Blocks:
                 line=self._line + data.count(b"\n", 0, error.start),
             ) from None
         at = data.find(UTF8_BOM)
+        while at >= 0 and not self._is_joint(data, at):
+            at = data.find(UTF8_BOM, at + 1)
         if at >= 0:
             raise Unreadable(
                 "bom_in_file",
-                "a byte-order mark stands inside the file; several files were probably joined, ask for them singly",
+                "a byte-order mark stands inside the file, where another file seems to begin; several were probably "
+                "joined, ask for them singly",
                 line=self._line + data.count(b"\n", 0, at + 1),
             )
+
+    def _is_joint(self, data: bytes, at: int) -> bool:
+        """Whether another file begins at a byte-order mark: on a new line, or with this file's first header."""
+        if at == 0 or data[at - 1] == LF:
+            return True
+        first = self._header.split(bytes([self._delimiter]))[0].strip(b'" ').lower()
+        return bool(first) and data[at + 3 :].lstrip(b'" ')[: len(first)].lower() == first
 
     def _refuse_second_header(self, data: bytes, line: int) -> None:
         """A second header means a second file behind the first: its records would count twice."""
@@ -260,6 +272,15 @@ class Blocks:
             )
 
 
+def _foreign(a: NDArray[np.uint8]) -> Positions:
+    """Where control characters of C1 and byte-order marks begin."""
+    leads = np.flatnonzero((a == 0xC2) | (a == 0xEF))
+    second, third = a[leads + 1], a[np.minimum(leads + 2, len(a) - 1)]
+    is_c1 = (a[leads] == 0xC2) & (second < 0xA0)
+    found: Positions = leads[is_c1 | ((a[leads] == 0xEF) & (second == 0xBB) & (third == 0xBF))]
+    return found
+
+
 def _has_odd_blank(data: bytes, a: NDArray[np.uint8], separators: Positions, delimiter: int) -> bool:
     """Whether a blank stands at the edge of a cell or beside another one, or one that is no space stands anywhere.
 
@@ -280,7 +301,9 @@ def _has_odd_blank(data: bytes, a: NDArray[np.uint8], separators: Positions, del
         return False
     leads = np.flatnonzero(a >= _FIRST_LEAD)
     # the data end in LF, so that two bytes follow every lead byte of two, and are looked at for one of three
-    code = (a[leads].astype(np.int64) << 16) | (a[leads + 1].astype(np.int64) << 8) | a[np.minimum(leads + 2, len(a) - 1)]
+    code = (
+        (a[leads].astype(np.int64) << 16) | (a[leads + 1].astype(np.int64) << 8) | a[np.minimum(leads + 2, len(a) - 1)]
+    )
     return bool(np.isin(code, _ODD_OF_THREE).any() or np.isin(code >> 8, _ODD_OF_TWO).any())
 
 
