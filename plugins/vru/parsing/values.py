@@ -129,7 +129,7 @@ class Typer:
     ) -> Typed:
         """Type one chunk. `cells` has a String series per column that stands in the file, as received.
 
-        `is_plain`: trimming is known to change none of the cells. `blank` tells where nothing else stands in the record;
+        `is_plain`: trimming is known to change none of them. `blank` tells where nothing else stands in the record;
         a row without any cell is then refused as blank. `received` hands out what a refused row held, by default its
         `cells`.
         """
