@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 from vru.spelling import BLANKS, DASHES, INVISIBLE, JOINERS, LINE_ENDS, compared, trimmed, trimmed_cells
+from vru.warehouse.raw_tables import sync_raw_tables
+from vru.warehouse.replace_keys import record_keys
+
+from tests.unit.parsing.conftest import contract as upsert_feed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg2.extensions import connection as Connection
     from vru.warehouse.server.embedded import Server
+
+    from tests.warehouse.conftest import Ledger
 
 SPECIAL = BLANKS + LINE_ENDS + INVISIBLE + JOINERS + DASHES + ".&/aZ1ß,'"
 FORMS = ("{0}", "a{0}B", " {0}a", "a {0}{0} b{0}", "{0}1{0}.5{0}")
@@ -118,3 +124,32 @@ def test_what_is_stored() -> None:
     assert trimmed("Cam\u200bden\u00ad") == "Camden"
     assert trimmed("first \n\n second\n") == "first \n\n second"
     assert trimmed("10\u201317 & Other.") == "10\u201317 & Other."
+
+
+def test_replace_keys_of_a_standing_table_follow_the_rule(history: Ledger) -> None:
+    """A state that was made when keys were only trimmed and without case; its keys of batches with them."""
+    contract = upsert_feed(
+        [{"name": "board", "nullable": False}, {"name": "number", "type": "integer", "nullable": False}, {"name": "note"}],
+        delivery="upsert", row_identity="key", key=["board", "number"],
+    )  # fmt: skip
+    history.feed("test_feed", "upsert")
+    batch = history.batch("test_feed", "a", 1)
+    with history.connection.cursor() as cursor:
+        sync_raw_tables(history.connection, {"test_feed": contract})
+        cursor.execute(
+            "alter table raw.test_feed alter column unit_key set expression as "
+            "('[]'::jsonb || ops.key_part(lower(btrim(board))) || ops.key_part(number))"
+        )
+        rows = [(batch, 2, "St. Mary\u2019s", 1), (batch, 3, " ST\u00a0MARY\u2019S ", 1), (batch, 4, "A \u2013 B", 1)]
+        cursor.executemany(
+            "insert into raw.test_feed (batch_id, line_number, board, number) values (%s, %s, %s, %s)", rows
+        )
+        record_keys(cursor, contract, "rows", batch)
+        cursor.execute("select count(*) from ops.batch_key where batch_id = %s", (batch,))
+        assert cursor.fetchone() == (3,)
+        sync_raw_tables(history.connection, {"test_feed": contract})
+        for table in ("raw.test_feed", "ops.batch_key"):
+            cursor.execute(f"select distinct unit_key from {table} where batch_id = %s order by 1", (batch,))
+            assert cursor.fetchall() == [(["a-b", 1],), (["st mary\u2019s", 1],)]
+        cursor.execute("select board from raw.test_feed order by line_number")
+        assert cursor.fetchall() == [(row[2],) for row in rows], "what was received stays"

@@ -31,9 +31,7 @@ def refuse_other_types(head: bytes, wanted: str) -> None:
     start = text.lstrip()
     if not start:
         raise Unreadable("empty_file", "the file is empty; fetch it again, and ask the partner if it stays so")
-    kind = known_kind(head)
-    if kind is not None:
-        raise Unreadable(kind.code, f"the content is {kind.words}, but {wanted} is due; {kind.mend}")
+    refuse_other_kinds(head, wanted)
     sample = head[:1024]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or sample.count(0) * 3 > len(sample):
         raise Unreadable(
@@ -45,6 +43,13 @@ def refuse_other_types(head: bytes, wanted: str) -> None:
             ("xml_document", "an XML document") if is_xml else ("html_page", "a web page (an error or a login?)")
         )
         raise Unreadable(code, f"the content is {words}, but {wanted} is due; open its address in a browser", line=1)
+
+
+def refuse_other_kinds(head: bytes, wanted: str) -> None:
+    """Raise Unreadable if the content is a known kind of file that is neither text nor JSON."""
+    kind = known_kind(head)
+    if kind is not None:
+        raise Unreadable(kind.code, f"the content is {kind.words}, but {wanted} is due; {kind.mend}")
 
 
 def refuse_contradiction(file_name: str, wanted: str) -> None:

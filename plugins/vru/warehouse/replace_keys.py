@@ -7,6 +7,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from vru.contracts import Contract
 
+OLD_RULE = "btrim("
+"""What stands in the expression of a key that was made before words were compared as `vru.spelling` says."""
+
 
 def unit_key(columns: list[tuple[str, str]]) -> str:
     """SQL of the replace key of a raw row: a JSON array of the cells of these columns (name, SQL type), each as typed.

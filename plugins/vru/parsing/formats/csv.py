@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from vru.contracts import Csv, Resource
+from vru.landing.kinds import HEAD_BYTES
 from vru.landing.workbook import MAGIC
-from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_types
+from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_kinds, refuse_other_types
 from vru.parsing.formats.base import Opened, Sizes
 from vru.parsing.formats.csv_structure import Block, Blocks, Flags, Positions
-from vru.parsing.formats.likeness import likeness
+from vru.parsing.formats.likeness import likeness, telling
 from vru.parsing.header import HeaderMap, fits, match_header
 from vru.parsing.model import Cells, Reject, Unreadable
 from vru.parsing.stream import (
@@ -33,6 +34,7 @@ from vru.spelling import trimmed_cells
 WORDS = "a delimited text file"
 MAX_WAITING = 10_000
 PREAMBLE_LINES = 20
+MIN_RECORDS_TO_AGREE = 2
 MIN_WIDTH_OF_OTHER = 3  # a note with one semicolon in it is no record of two cells
 DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 
@@ -57,7 +59,9 @@ def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: S
     if codecs.lookup(form.encoding).name == "utf-8":
         stream_utf8: Source = stream
     else:
-        stream_utf8 = _Recoded(stream, form.encoding)
+        head = read_exactly(stream, HEAD_BYTES)
+        refuse_other_kinds(head, WORDS)  # what it is shows only before it is recoded
+        stream_utf8 = _Recoded(Rejoined(head, stream), form.encoding)
     head = read_exactly(stream_utf8, MAX_HEADER_BYTES + 1024)
     refuse_other_types(head, WORDS)
     refuse_contradiction(file_name, "text")
@@ -74,6 +78,7 @@ def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: S
         first_line=1 + lines,
         width=columns.width,
         likeness=likeness(resource, columns, form.delimiter),
+        telling=telling(resource, columns),
         header=head[:start].removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"),
         block_bytes=sizes.block_bytes,
     )
@@ -209,7 +214,9 @@ class _Reader:
         self._waiting: list[Reject] = []
 
     def __iter__(self) -> Iterator[Cells]:
-        for block in self._blocks:
+        for number, block in enumerate(self._blocks):
+            if number == 0:
+                self._compare_with_header(block)
             for first in range(0, len(block.starts), self._chunk_rows):
                 yield self._part(block, first, min(first + self._chunk_rows, len(block.starts)))
         short = [r for r in self._waiting if r.code != "blank_row"]
@@ -220,6 +227,25 @@ class _Reader:
         self._warnings += self._unnamed.warnings()
         if blank := len(self._waiting) - len(short):
             self._warnings.append(f"{blank} blank line(s) at the end of the file were left out")
+
+    def _compare_with_header(self, block: Block) -> None:
+        """Say so where all records agree on a width that is not the header's. Raises Unreadable but for a blank end."""
+        filled = np.flatnonzero(block.starts != block.ends)
+        widths, width = block.cells[filled], self._columns.width
+        if len(filled) < MIN_RECORDS_TO_AGREE or widths.min() != widths.max() or (found := int(widths[0])) == width:
+            return
+        if found < width:
+            self._refuse_other_delimiter(block.record(int(filled[0])), int(block.lines[filled[0]]))
+        last = np.frombuffer(block.data, np.uint8)[block.ends[filled] - 1]
+        if found == width + 1 and (last == ord(self._delimiter)).all():
+            self._warnings.append(f"every record ends in a delimiter too many: {found} cells, the header {width}")
+            return
+        raise Unreadable(
+            "header_width",
+            f"the header has {width} cells, and every record {found}: the header has {abs(width - found)} too "
+            f"{'many' if found < width else 'few'}; ask the partner which column is meant",
+            line=1,
+        )
 
     def _part(self, block: Block, first: int, last: int) -> Cells:
         is_blank = block.starts[first:last] == block.ends[first:last]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vru.parsing.content import UTF8_BOM
 from vru.parsing.formats.base import BLOCK_BYTES
+from vru.parsing.formats.csv_swallowed import Cuts, Telling, merged_at
 from vru.parsing.model import Unreadable
 from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
 from vru.spelling import BLANKS, INVISIBLE, JOINERS, LINE_ENDS
@@ -85,6 +86,7 @@ class Blocks:
         first_line: int = 1,
         width: int = 0,
         likeness: Likeness | None = None,
+        telling: Telling | None = None,
         header: bytes = b"",
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
@@ -95,6 +97,7 @@ class Blocks:
         self._block_bytes = block_bytes
         self.width = width
         self._likeness = ONE_LINE if width >= MIN_WIDTH_OF_SWALLOWED else likeness
+        self._telling = telling
         self.has_final_newline = True
 
     def __iter__(self) -> Iterator[Block]:
@@ -154,6 +157,9 @@ class Blocks:
         last = np.flatnonzero(kinds_there == LF)
         ends = separators[last]
         starts = np.concatenate([[0], ends[:-1] + 1])
+        if has_quotes and len(newlines) > len(ends) and self._telling is not None:
+            delimiters = marks[kinds == self._delimiter]
+            self._refuse_merged(data, Cuts(newlines, delimiters, separators, starts, ends), self._telling, line)
         if len(newlines) == len(ends):
             lines = np.arange(line, line + len(ends), dtype=np.int64)
         else:
@@ -260,6 +266,17 @@ class Blocks:
                 "bad_quote",
                 "a quoted cell holds whole lines that look like records, so a quote is missing or not doubled",
                 line=line + int(np.searchsorted(newlines, opening)),
+            )
+
+    def _refuse_merged(self, data: bytes, cuts: Cuts, telling: Telling, line: int) -> None:
+        """Refuse a quoted cell that has run records together, however few of their lines it holds whole."""
+        at = merged_at(data, cuts, self.width, chr(self._delimiter), telling)
+        if at is not None:
+            raise Unreadable(
+                "bad_quote",
+                "a quoted cell holds the end of one record and the beginning of another, so a quote is missing or not "
+                "doubled",
+                line=line + int(np.searchsorted(cuts.newlines, at)),
             )
 
     def _refuse_long_cells(self, separators: Positions, newlines: Positions, line: int) -> None:
