@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from vru.periods import LONDON
 from vru.spelling import BLANKS, JOINERS
 
 from tests.unit.parsing.conftest import Parse, contract
@@ -92,6 +93,32 @@ MONTHS = ["%b %Y", "%b-%y", "%d-%b-%y", "%Y %b", "%Y %B"]
 )
 def test_months_by_the_first_format_that_fits(parse: Parse, cell: str, value: date) -> None:
     assert one(parse, cell, type="month", formats=MONTHS) == (value, [])
+
+
+NAMES = {
+    "sep": 9, "Sept": 9, "SEPT.": 9, "Sep.": 9, "September": 9, "Jan.": 1, "july": 7, "June": 6, "May": 5, "Aug.": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("form", "cell"),
+    [
+        ("%b-%y", "{}-20"), ("%b %Y", "{} 2020"), ("%Y %b", "2020 {}"), ("%B %Y", "{}  2020"), ("%d-%b-%y", "05-{}-20"),
+        ("%d %B %Y", "5 {} 2020"), ("%b-%y", "{}–20"), ("%d/%b/%Y %H:%M", "05/{}/2020 10:00"), ("%Y%b", "2020{}"),
+    ],
+)  # fmt: skip
+def test_a_month_may_be_written_by_any_of_its_names(parse: Parse, form: str, cell: str, name: str) -> None:
+    for kind in ("month", "date", "timestamp"):
+        got, codes = one(parse, cell.format(name), type=kind, formats=[form])
+        assert codes == []
+        day = got.astimezone(LONDON) if kind == "timestamp" else got
+        assert (day.year, day.month) == (2020, NAMES[name])
+
+
+@pytest.mark.parametrize("cell", ["Septe-20", "Se-20", "Sepp-20", "xSept-20", "Septx-20", "Sept-2020-1"])
+def test_other_words_are_no_month(parse: Parse, cell: str) -> None:
+    assert one(parse, cell, type="month", formats=["%b-%y"]) == (None, [(2, "c", "not_a_month")])
 
 
 @pytest.mark.parametrize("cell", ["Febraury 2021", "2025-13", "30-Feb-25", "٢٠٢٥ Feb"])
@@ -186,6 +213,56 @@ def test_unknown_values_reject_the_row_and_the_reason_holds_no_value(parse: Pars
     assert got.rejects[0].record == {"code": "a", "month": "2024-01", "kind": "Gun", "victims": "x", "rate": "1"}
     assert all("Gun" not in r.reason for r in got.rejects)
     assert (got.reading.rows_parsed, got.reading.rows_rejected, got.reading.rows_accepted) == (2, 1, 1)
+
+
+LABELS = {"White - British": [], "Black & Asian": ["Black or Asian"], "Other": ["N/A.", "1"], "Not known/Recorded": []}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("Other.", "Other"),
+        ("OTHER", "Other"),
+        ("White – British", "White - British"),
+        ("white-british.", "White - British"),
+        ("Black and Asian", "Black & Asian"),
+        ("Black &  ASIAN", "Black & Asian"),
+        ("Black or Asian", "Black & Asian"),
+        ("n/a", "Other"),
+        ("Not known / recorded", "Not known/Recorded"),
+        ("1.", "Other"),
+    ],
+)
+def test_a_label_that_differs_only_in_spelling_is_that_label(parse: Parse, cell: str, value: str) -> None:
+    got = parse(f'c,n\n"{cell}",1\n', contract([{"name": "c", "values": LABELS}, {"name": "n"}]))
+    assert [(row["c"], row["c_source"]) for row in got.rows] == [(value, cell)]
+
+
+@pytest.mark.parametrize(("cell", "near"), [("Othr", "Other"), ("Black or Asia", "Black & Asian"), ("Green", None)])
+@pytest.mark.parametrize("unmapped", ["reject", "null_cell"])
+def test_a_label_that_differs_in_more_is_proposed_and_not_guessed(
+    parse: Parse, cell: str, near: str | None, unmapped: str
+) -> None:
+    columns = [{"name": "c", "values": LABELS, "unmapped": unmapped}, {"name": "n"}]
+    got = parse(f"c,n\n{cell},1\n", contract(columns))
+    (reason,) = [r.reason for r in [*got.rejects, *got.nulled]]
+    assert (f"did you mean '{near}'?" in reason) if near else ("did you mean" not in reason)
+    assert cell not in reason.replace(str(near), "")
+    closed = contract(columns).model_copy(update={"personal_data": True})
+    got = parse(f"c,n\n{cell},1\n", closed)
+    (reason,) = [r.reason for r in [*got.rejects, *got.nulled]]
+    assert "did you mean" not in reason
+
+
+@pytest.mark.parametrize("marker", ["n/a", "N / A", "n/a.", " N/A "])
+def test_null_markers_are_compared_so_too(parse: Parse, marker: str) -> None:
+    got = parse(HEADER + f"a,2024-01,Knife,1,{marker}\n")
+    assert (got.codes, got.rows[0]["rate"]) == ([], None)
+
+
+def test_two_values_that_only_differ_in_spelling_are_refused() -> None:
+    with pytest.raises(ValueError, match="stands for two values, 'Other' and 'Others'"):
+        contract([{"name": "c", "values": {"Other": [], "Others": ["other."]}}])
 
 
 def test_an_unknown_value_may_null_the_cell_while_the_row_counts(parse: Parse) -> None:
