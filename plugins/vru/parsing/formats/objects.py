@@ -28,7 +28,7 @@ from vru.parsing.stream import (
 MAX_TEXT_BYTES = 64 << 20
 READ_BYTES = 1 << 20
 #: Values of JSON that say nothing.
-BLANK_VALUES: tuple[Any, ...] = (None, "", [], {})
+BLANK_VALUES: tuple[Any, ...] = (None, "", [])
 
 
 @dataclass

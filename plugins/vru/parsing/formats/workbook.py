@@ -267,7 +267,9 @@ class _Reader:
             )
         for one in notes:
             self._take(one)
-        self._warnings += blank_columns(self._unnamed - ({self._index[0]} if self._index else set()))
+        margin = min((p for at in self._columns.cells.values() for p in at), default=0)  # left of the table
+        index = self._index[0] if self._index else None
+        self._warnings += blank_columns(p for p in self._unnamed if p > margin and p != index)
         if self._rows or self._rejects:
             yield self._cells()
 
