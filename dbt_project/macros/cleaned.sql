@@ -1,4 +1,4 @@
--- A text cell without white space around it; null where nothing is left.
+-- A text cell as it is shown; null where nothing is left. Rows that an older contract version parsed came untrimmed.
 {% macro cleaned(column) -%}
-    nullif(btrim({{ column }}, e' \t\r\n\u00a0'), '')
+    nullif(ops.trimmed({{ column }}), '')
 {%- endmacro %}

@@ -6,10 +6,13 @@ A month is written as its first day. Nothing here knows of feeds or of the datab
 from __future__ import annotations
 
 import calendar
-from collections.abc import Collection
-from datetime import date, timedelta
+import re
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from vru.spelling import hyphenated
 
 LONDON_NAME = "Europe/London"
 LONDON = ZoneInfo(LONDON_NAME)
@@ -19,6 +22,11 @@ Grain = Literal["none", "day", "month", "quarter", "year"]
 """The unit in which a partner restates."""
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+_NAME = re.compile(rf"(?<![a-z])({'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _NAMES)}|sept)(?![a-z])\.?", re.I)
+"""A month by its name or a short form of it: newer British exports write `Sept`, and some a full stop behind."""
 
 
 def unit_start(day: date, grain: Grain) -> date:
@@ -81,3 +89,28 @@ def in_words(months: Collection[date]) -> str:
         else:
             runs.append([month])
     return ", ".join(f"{run[0]:%Y-%m}" + (f" to {run[-1]:%Y-%m}" if len(run) > 1 else "") for run in runs)
+
+
+def read_time(text: str, formats: Iterable[str]) -> datetime | None:
+    """What the first of some strptime formats that fits reads in the text; None where none fits.
+
+    A month may stand there by its name or any short form of it, whichever the format has; a dash of any kind is a
+    hyphen. Two-digit years 00-68 are 2000-2068 (POSIX). Digits are 0 to 9.
+    """
+    text = hyphenated(text)
+    if not text.isascii():
+        return None
+    short = _NAME.sub(lambda found: _named(found)[:3], text)
+    long = _NAME.sub(_named, text)
+    for spelled in dict.fromkeys((text, short, long)):
+        for form in formats:
+            try:
+                return datetime.strptime(spelled, form)  # noqa: DTZ007 - the caller adds the zone
+            except ValueError:
+                continue
+    return None
+
+
+def _named(found: re.Match[str]) -> str:
+    """The month's whole name."""
+    return next(name for name in _NAMES if name.lower().startswith(found[1][:3].lower()))

@@ -160,6 +160,12 @@ class Feed:
         words = dict.fromkeys(found[0], "words")
         return any(self.fault(h, words) in CODES.values() and all(record[h] for record in found) for h in words)
 
+    def telling_count(self, record: int) -> int:
+        """In how many columns beside the note a record has a value that words are not."""
+        found = opened(self.shape, self.clean)[record]
+        words = dict.fromkeys(found, "words")
+        return sum(bool(found[h]) and h != self.note and self.fault(h, words) in CODES.values() for h in found)
+
     def line(self, record: int) -> int:
         """Where a record of the clean file stands: its line; of GeoJSON, which has no lines, its number from 1."""
         return record + (2 if self.shape == "text" else 1)

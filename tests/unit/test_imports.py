@@ -12,9 +12,9 @@ ORDER = (
     "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
     "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli", "__main__",
 )  # fmt: skip
-ANYWHERE = ("settings", "errors", "files", "documents", "periods", "received", "contracts", "warehouse")
+ANYWHERE = ("settings", "errors", "files", "documents", "spelling", "periods", "received", "contracts", "warehouse")
 """What every package may import: where things are, how steps end, how a file is put in its place, how YAML is read,
-calendar units, what is said of received bytes, what a feed promises, and the database."""
+when two texts say the same, calendar units, what is said of received bytes, what a feed promises, and the database."""
 BESIDE = {"clock": ("sandbox",), "profile": ()}
 """Plain modules beside the packages, and what more they may import."""
 

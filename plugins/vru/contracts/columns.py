@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from vru.contracts.base import Slug, Strict
+from vru.spelling import compared
 
 ColumnType = Literal["text", "integer", "decimal", "boolean", "date", "month", "timestamp", "json"]
 
@@ -30,8 +32,8 @@ class Column(Strict):
 
     `aliases` are the headers under which partners have sent it, compared after trimming and lower-casing. An
     alias that is a list names several headers whose cells are joined by one blank (`[Recorded Year, Recorded
-    Month]`). A column of type `text` keeps the cell as received; every other type is read from the trimmed
-    cell. A column with `values` holds the canonical value, and `<name>_source` beside it the cell as received.
+    Month]`). Every cell is trimmed first (`vru.spelling`). A column with `values` holds the canonical value, and
+    `<name>_source` beside it the cell as received.
     """
 
     name: Slug
@@ -47,14 +49,15 @@ class Column(Strict):
     formats: list[str] = Field(default_factory=list)
     """strptime formats of a date, month or timestamp, tried in order."""
     values: dict[str, list[str]] | None = None
-    """Canonical value -> other spellings of it (compared trimmed, case-insensitive)."""
+    """Canonical value -> other spellings of it. What differs in blanks, case, dashes, full stops or `&` is no other
+    spelling (`vru.spelling.compared`)."""
     values_from: Slug | None = None
     """Name of a shared map in `feeds/values/`."""
     unmapped: Literal["reject", "null_cell", "keep"] = "reject"
     """What an unknown spelling does: the row goes to quarantine, the cell becomes null with a reason, or the word is
     kept as received, trimmed, and the suite says how bad that is (`expect_word_to_be_known`)."""
     null_markers: list[str] = Field(default_factory=list)
-    """Spellings that mean no value was supplied."""
+    """Spellings that mean no value was supplied (compared as those of values)."""
     month_of: Slug | None = None
     """Not in the file: the month, in Europe/London, of this timestamp column."""
 
@@ -91,4 +94,18 @@ class Column(Strict):
             raise ValueError("'unmapped: keep' keeps words beyond a list; give 'values' or 'values_from', or remove it")
         if self.values is not None and self.values_from:
             raise ValueError("give 'values' or 'values_from', not both")
+        spellings(self.values or {})
         return self
+
+
+def spellings(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The canonical value of every spelling, as spellings are compared. Raises ValueError if one has two."""
+    found: dict[str, str] = {}
+    for canonical, others in values.items():
+        for spelling in (canonical, *others):
+            if found.setdefault(compared(spelling), canonical) != canonical:
+                raise ValueError(
+                    f"'{spelling}' is compared as '{compared(spelling)}' and so stands for two values, "
+                    f"'{found[compared(spelling)]}' and '{canonical}'; take it from one"
+                )
+    return found

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import re
 
+from vru.landing.kinds import known_kind
 from vru.parsing.model import Unreadable
 
 UTF8_BOM = b"\xef\xbb\xbf"
 RECORD_SEPARATOR = b"\x1e"
 
-#: First bytes of files that are no text table: code, and what they are.
-_MAGIC = (
-    (b"PK\x03\x04", "zip_file", "a ZIP archive or an office document"),
-    (b"PK\x05\x06", "zip_file", "an empty ZIP archive"),
-    (b"\x1f\x8b", "gzip_file", "gzip-compressed"),
-    (b"%PDF", "pdf_file", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0", "office_file", "an old office document"),
-    (b"SQLite format 3", "database_file", "a database file"),
-    (b"PAR1", "parquet_file", "a Parquet file"),
-)
-
-
 #: Names of files that a text table never has.
-_OTHER_NAMES = re.compile(r"\.(xlsx|xlsm|xls|ods|pdf|zip|gz|parquet)$", re.IGNORECASE)
-
+_OTHER_NAMES = re.compile(
+    r"\.(xlsx|xlsm|xlsb|xls|ods|pdf|zip|gz|bz2|xz|zst|7z|rar|parquet|feather|arrow|sqlite|docx?|rtf)$", re.IGNORECASE
+)
 
 #: A list as it begins; a text table may begin with a bracket too, but not so.
 _LIST = re.compile(rb"\[\s*(?:[{\]]|$)")
@@ -41,9 +31,7 @@ def refuse_other_types(head: bytes, wanted: str) -> None:
     start = text.lstrip()
     if not start:
         raise Unreadable("empty_file", "the file is empty; fetch it again, and ask the partner if it stays so")
-    for magic, code, words in _MAGIC:
-        if head.startswith(magic):
-            raise Unreadable(code, f"the content is {words}, but {wanted} is due; ask the partner for that format")
+    refuse_other_kinds(head, wanted)
     sample = head[:1024]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or sample.count(0) * 3 > len(sample):
         raise Unreadable(
@@ -55,6 +43,13 @@ def refuse_other_types(head: bytes, wanted: str) -> None:
             ("xml_document", "an XML document") if is_xml else ("html_page", "a web page (an error or a login?)")
         )
         raise Unreadable(code, f"the content is {words}, but {wanted} is due; open its address in a browser", line=1)
+
+
+def refuse_other_kinds(head: bytes, wanted: str) -> None:
+    """Raise Unreadable if the content is a known kind of file that is neither text nor JSON."""
+    kind = known_kind(head)
+    if kind is not None:
+        raise Unreadable(kind.code, f"the content is {kind.words}, but {wanted} is due; {kind.mend}")
 
 
 def refuse_contradiction(file_name: str, wanted: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from vru.contracts import Column, Resource, Unpivot
 from vru.parsing.model import Unreadable
+from vru.spelling import trimmed
 
 MAX_SHOWN = 40
 BLANKS = " \t\r\n"
@@ -26,15 +27,16 @@ _LIKE_DATA = re.compile(r"@|\d(?:[ -]?\d){6,}")
 class HeaderMap:
     """Positions of the contract's columns in a record of `width` cells.
 
-    `positions` has the columns that stand in the file, each with the cells that make it up; `index_position`
-    is a column without a name that must turn out to be running integers. `wide` has the headers of a wide record:
-    position, and what its pattern read of the header, in the order of the file. `line` is that of the header.
+    `positions` has the columns that stand in the file, each with the cells that make it up; `unnamed` are columns
+    without a name, which may hold nothing, and one of them running integers (`vru.parsing.unnamed`). `wide` has the
+    headers of a wide record: position, and what its pattern read of the header, in the order of the file. `line` is
+    that of the header.
     """
 
     positions: dict[str, tuple[int, ...]]
     width: int
     unknown: tuple[str, ...]
-    index_position: int | None
+    unnamed: tuple[int, ...] = ()
     wide: dict[int, str] = field(default_factory=dict)
     line: int = 1
 
@@ -77,10 +79,10 @@ def unknown_column(name: str) -> str:
 def match_header(resource: Resource, headers: Sequence[str], *, line: int = 1) -> HeaderMap:
     """Find the contract's columns among the headers of a file.
 
-    Raises Unreadable for a duplicate, blank or look-alike header, for a missing required column, and where no header
+    Raises Unreadable for a duplicate or look-alike header, for a missing required column, and where no header
     of a wide record stands there.
     """
-    folded = [fold(h) for h in headers]
+    folded = [fold(h) if trimmed(h) else "" for h in headers]
     _refuse_duplicates(headers, folded, line)
     where = {f: position for position, f in enumerate(folded) if f}
     positions: dict[str, tuple[int, ...]] = {}
@@ -108,6 +110,7 @@ def match_header(resource: Resource, headers: Sequence[str], *, line: int = 1) -
         unknown = [position for position in unknown if position not in wide]
     _refuse_look_alikes(resource, [headers[p] for p in unknown], line)
     names = tuple(shown(headers[p]) for p in unknown)
+    unnamed = tuple(position for position, f in enumerate(folded) if not f)
     if missing:
         raise _missing(missing, names, some_known=bool(positions), line=line)
     if resource.unpivot is not None and not wide:
@@ -118,7 +121,7 @@ def match_header(resource: Resource, headers: Sequence[str], *, line: int = 1) -
             line=line,
             column=resource.unpivot.header_column,
         )
-    return HeaderMap(positions, len(headers), names, _blank_position(folded, line), wide, line)
+    return HeaderMap(positions, len(headers), names, unnamed, wide, line)
 
 
 def _wide_text(unpivot: Unpivot, header: str) -> str | None:
@@ -145,17 +148,6 @@ def _refuse_duplicates(headers: Sequence[str], folded: list[str], line: int) -> 
                 column=name,
             )
         seen.add(f)
-
-
-def _blank_position(folded: list[str], line: int) -> int | None:
-    blank = [position for position, f in enumerate(folded) if not f]
-    if len(blank) > 1:
-        raise Unreadable(
-            "blank_header",
-            f"{len(blank)} columns have no name (the first is column {blank[0] + 1}); ask the partner to name them",
-            line=line,
-        )
-    return blank[0] if blank else None
 
 
 def _refuse_look_alikes(resource: Resource, unknown: list[str], line: int) -> None:

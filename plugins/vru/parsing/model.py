@@ -63,13 +63,15 @@ class Cells:
     """Some records before typing: cells as received by contract column, and the records that are no rows.
 
     The cells under the headers of a wide record stand under their position (`HeaderMap.cells`). `lines` has the line
-    of each record in `cells`; `records` counts these and the refused ones.
+    of each record in `cells`; `records` counts these and the refused ones. `is_plain`: it is known that trimming
+    changes none of the cells.
     """
 
     lines: pl.Series
     cells: dict[str, pl.Series]
     rejects: list[Reject]
     records: int
+    is_plain: bool = False
 
 
 @dataclass(slots=True)

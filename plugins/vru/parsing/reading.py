@@ -17,6 +17,7 @@ from vru.parsing.model import Cells, Chunk, NulledCell, Unreadable
 from vru.parsing.values import Typer
 from vru.parsing.wide import Wide
 from vru.periods import unit_end, unit_start
+from vru.spelling import compared
 
 MAX_PARTITIONS = 100
 
@@ -46,17 +47,15 @@ class Reading:
         self.warnings += [unknown_column(name) for name in opened.columns.unknown]
         self._opened = opened
         self._second_header = SecondHeader(resource, opened.headers, opened.columns)
+        proposes = not contract.personal_data
         self._typer = (
-            Wide(resource, opened.columns, has_types=opened.has_types)
+            Wide(resource, opened.columns, has_types=opened.has_types, proposes=proposes)
             if resource.unpivot
-            else Typer(resource.columns, has_types=opened.has_types)
+            else Typer(resource.columns, has_types=opened.has_types, proposes=proposes)
         )
         self._first: date | None = None
         self._last: date | None = None
         self._partitions: set[str] = set()
-        if opened.columns.index_position is not None:
-            position = opened.columns.index_position + 1
-            self.warnings.append(f"column {position} without a name is a running index; left out")
 
     def __iter__(self) -> Iterator[Chunk]:
         try:
@@ -99,7 +98,7 @@ class Reading:
         return self._last and unit_end(self._last, self.resource.grain)
 
     def _chunk(self, cells: Cells) -> Chunk:
-        typed = self._typer.read(cells.lines, cells.cells)
+        typed = self._typer.read(cells.lines, cells.cells, is_plain=cells.is_plain)
         rejects = sorted(cells.rejects + typed.rejects, key=lambda r: r.line_number) if cells.rejects else typed.rejects
         self._second_header.refuse(cells, rejects)
         self.rows_parsed += cells.records
@@ -129,7 +128,7 @@ class Reading:
     def _note_partition(self, frame: pl.DataFrame) -> None:
         rule = self.resource.partition
         if rule is not None and rule.column and len(self._partitions) < MAX_PARTITIONS:
-            self._partitions.update(str(v).strip() for v in frame[rule.column].drop_nulls().unique().to_list())
+            self._partitions.update(map(str, frame[rule.column].drop_nulls().unique().to_list()))
 
     def _partitions_found(self) -> set[str | None]:
         rule = self.resource.partition
@@ -140,8 +139,8 @@ class Reading:
             return {rule.format.format(match.group(1)) for match in matches if match}
         if not rule.map:
             return set(self._partitions)
-        known = {name.strip().lower(): slug for name, slug in rule.map.items()}
-        return {known.get(value.lower()) for value in self._partitions}
+        known = {compared(name): slug for name, slug in rule.map.items()}
+        return {known.get(compared(value)) for value in self._partitions}
 
     def _warn_about_partition(self) -> None:
         if self.resource.partition is None or self.partition is not None:

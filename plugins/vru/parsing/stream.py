@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Protocol
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -44,6 +46,19 @@ def read_exactly(stream: Source, size: int) -> bytes:
     return b"".join(parts)
 
 
+#: Control characters (C0 but tab and line ends, DEL, C1), and half a surrogate pair.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+BYTE_ORDER_MARK = "\ufeff"
+
+
 def has_control(text: str) -> bool:
     """Whether a control character other than tab and newline, or half a surrogate pair, stands in the text."""
-    return any((c < " " and c not in "\t\r\n") or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
+    return _CONTROL.search(text) is not None
+
+
+def foreign(texts: Iterable[str]) -> tuple[str, str] | None:
+    """What stands in cells that no cell may hold: reason code and words; None if nothing does."""
+    whole = "\n".join(texts)
+    if has_control(whole):
+        return "control_character", "a control character"
+    return ("bom_in_cell", "a byte-order mark") if BYTE_ORDER_MARK in whole else None

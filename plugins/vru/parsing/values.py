@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from vru.contracts import Column
+from vru.contracts.columns import spellings
 from vru.parsing.model import NulledCell, Reject
-from vru.periods import LONDON, LONDON_NAME
+from vru.periods import LONDON, LONDON_NAME, read_time
+from vru.spelling import compared, trimmed_cells
 
 DTYPES: dict[str, Any] = {
     "text": pl.String,
@@ -53,7 +57,12 @@ _ISO = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f")
 _BLANK = "blank, but the contract wants a value"
 _TRUTH = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 _DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
+#: A program writes small and large numbers so; with more than two digits it would be a text of endless noughts.
+_POWER_OF_TEN = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
 _MAX_REMEMBERED = 100_000
+#: How like a word of the contract another one must be to be proposed, of 1, and of how many it is looked.
+_NEAR = 0.8
+_MAX_PROPOSED, _LONGEST_PROPOSED = 1_000, 100
 
 
 @dataclass
@@ -69,14 +78,24 @@ class Typed:
     kept: pl.Series | None = None
 
 
+#: What to add to the reason for a cell as received: '; did you mean ...?', or nothing.
+Propose = Callable[[str], str]
+
+
+def _no_proposal(_received: str) -> str:
+    return ""
+
+
 @dataclass
 class _Fault:
-    """The rows whose cell of this column is at fault, and why."""
+    """The rows whose cell of this column is at fault, and why; `propose` adds what a cell as received may mean."""
 
     column: Column
     code: str
     words: str
     bad: pl.Series
+    propose: Propose = _no_proposal
+    received: pl.Series | None = None
 
 
 #: The cells as received of some rows, given by their places: one mapping per row.
@@ -87,11 +106,13 @@ class Typer:
     """Reads the cells of some columns; made once per file.
 
     `has_types`: the cells come from typed ones, so that a date stands there as ISO 8601 writes it, whatever the
-    contract's formats, and a fault of a spreadsheet as its own text.
+    contract's formats, and a fault of a spreadsheet as its own text. `proposes`: where a word is unknown, the reason
+    names the word of the contract that is nearest; not where words are personal data.
     """
 
-    def __init__(self, columns: Sequence[Column], *, has_types: bool = False) -> None:
+    def __init__(self, columns: Sequence[Column], *, has_types: bool = False, proposes: bool = False) -> None:
         self._columns = [ColumnReader(c, has_types=has_types) for c in columns if not c.month_of]
+        self._proposes = proposes
         self._derived = [c for c in columns if c.month_of]
         self._has_types = has_types
         self._order = ["line_number", "part", *(name for column in columns for name in stored_names(column))]
@@ -104,11 +125,13 @@ class Typer:
         parts: pl.Series | None = None,
         blank: pl.Series | None = None,
         received: Received | None = None,
+        is_plain: bool = False,
     ) -> Typed:
         """Type one chunk. `cells` has a String series per column that stands in the file, as received.
 
-        `blank` tells where nothing else stands in the record; a row without any cell is then refused as blank.
-        `received` hands out what a refused row held, by default its `cells`.
+        `is_plain`: trimming is known to change none of them. `blank` tells where nothing else stands in the record;
+        a row without any cell is then refused as blank. `received` hands out what a refused row held, by default its
+        `cells`.
         """
         height = len(lines)
         parts = pl.Series("part", [0], pl.Int64).new_from_index(0, height) if parts is None else parts
@@ -123,7 +146,7 @@ class Typer:
                 if column.source_name:
                     out[column.source_name] = pl.Series(column.source_name, [None], pl.String).new_from_index(0, height)
                 continue
-            kept, value = reader.read(cell)
+            kept, value = reader.read(cell, is_plain=is_plain)
             if blank.any():
                 blank &= kept.is_null()
             out[column.name] = value.alias(column.name)
@@ -138,10 +161,11 @@ class Typer:
                 bad = value.is_null() & kept.is_not_null()
                 if wrong is not None:
                     bad &= ~wrong
+                propose = reader.proposed if self._proposes else _no_proposal
                 if column.unmapped == "null_cell" and column.nullable:
-                    nulled += _nulled(column, *_FAULTS[column.type], lines, parts, kept, bad)
+                    nulled += _nulled(column, *_FAULTS[column.type], lines, parts, kept, bad, propose)
                 else:
-                    faults += _unreadable(column, kept, bad)
+                    faults += _unreadable(column, kept, bad, propose)
         for column in self._derived:
             out[column.name] = month_in_london(out[str(column.month_of)]).alias(column.name)
             said_of_time = _any([fault.bad for fault in faults if fault.column.name == column.month_of], height)
@@ -185,7 +209,8 @@ def _without_rejected(
         for row in fault.bad.arg_true().to_list():
             if row not in is_blank:
                 (line, part), record = at[place[row]], records[place[row]]
-                rejects.append(Reject(line, name, fault.code, f"{name}: {fault.words}", record, part))
+                meant = "" if fault.received is None else fault.propose(fault.received[row])
+                rejects.append(Reject(line, name, fault.code, f"{name}: {fault.words}{meant}", record, part))
     gone = set(at)
     rejects.sort(key=lambda r: (r.line_number, r.part))
     return Typed(frame.filter(~refused), rejects, [n for n in nulled if (n.line_number, n.part) not in gone], ~refused)
@@ -208,24 +233,32 @@ def _spreadsheet_faults(kept: pl.Series) -> pl.Series:
     return kept.str.contains(_SPREADSHEET_FAULT).fill_null(False)
 
 
-def _unreadable(column: Column, kept: pl.Series, bad: pl.Series) -> Iterator[_Fault]:
+def _unreadable(column: Column, kept: pl.Series, bad: pl.Series, propose: Propose) -> Iterator[_Fault]:
     """Why the bad cells of a column cannot be read, with the cells: by the type, or two readings of a day."""
     if column.type in ("date", "month", "timestamp"):
-        parts = kept.str.strip_chars().str.extract_groups(_DAY_AND_MONTH)
+        parts = trimmed_cells(kept).str.extract_groups(_DAY_AND_MONTH)
         first, second = (parts.struct.field(name).cast(pl.Int64) for name in ("1", "2"))
         either = (bad & first.is_between(1, 12) & second.is_between(1, 12) & (first != second)).fill_null(False)
         yield _Fault(column, *_EITHER, either)
         bad = bad & ~either
-    yield _Fault(column, *_FAULTS[column.type], bad)
+    yield _Fault(column, *_FAULTS[column.type], bad, propose, kept if column.values is not None else None)
 
 
 def _nulled(
-    column: Column, code: str, words: str, lines: pl.Series, parts: pl.Series, kept: pl.Series, bad: pl.Series
+    column: Column,
+    code: str,
+    words: str,
+    lines: pl.Series,
+    parts: pl.Series,
+    kept: pl.Series,
+    bad: pl.Series,
+    propose: Propose,
 ) -> Iterator[NulledCell]:
     rows = bad.arg_true()
     where = zip(*(series.gather(rows).to_list() for series in (lines, parts, kept)), strict=True)
     for line, part, received in where:
-        yield NulledCell(line, column.name, code, f"{column.name}: {words}; the cell was made null", received, part)
+        reason = f"{column.name}: {words}{propose(received)}; the cell was made null"
+        yield NulledCell(line, column.name, code, reason, received, part)
 
 
 class ColumnReader:
@@ -234,45 +267,54 @@ class ColumnReader:
     def __init__(self, column: Column, *, has_types: bool = False) -> None:
         self.column = column
         self._formats = [*column.formats, *(_ISO if has_types else ())]
-        self._markers = {marker.strip().lower() for marker in column.null_markers}
+        self._markers = {compared(marker) for marker in column.null_markers}
+        self._longest_marker = 2 * max(map(len, self._markers), default=0) + 8
         self._remembered: dict[str, Any] = {}
-        self._spellings = {}
-        for canonical, others in (column.values or {}).items():
-            for spelling in (canonical, *others):
-                self._spellings[spelling.strip().lower()] = canonical
+        self._proposed: dict[str, str] = {}
+        self._spellings = spellings(column.values or {})
 
-    def read(self, cell: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """The cells as received, with null for blank ones, and the typed values, null where unreadable."""
-        trimmed = cell if self._is_trimmed(cell) else cell.str.strip_chars()
+    def read(self, cell: pl.Series, *, is_plain: bool = False) -> tuple[pl.Series, pl.Series]:
+        """The cells as received, with null for blank ones, and the typed values, null where unreadable.
+
+        `is_plain`: trimming is known to change nothing.
+        """
+        trimmed = cell if is_plain else self._trimmed(cell)
         blank = trimmed == ""
         if self._markers:
-            blank |= trimmed.str.to_lowercase().is_in(list(self._markers))
+            blank |= self._is_marked(trimmed)
         if blank.any():
             cell = cell.set(blank, None)
             trimmed = trimmed.set(blank, None)
-        return cell, self._typed(cell, trimmed)
+        return cell, self._typed(trimmed)
 
-    def _is_trimmed(self, cell: pl.Series) -> bool:
-        """Whether trimming is known to change nothing here; to look is a tenth of the work of doing it.
+    def proposed(self, received: str) -> str:
+        """The word of the contract that is nearest to an unknown one, as part of a reason; nothing if none is near."""
+        if received not in self._proposed:
+            if len(received) > _LONGEST_PROPOSED or len(self._proposed) >= _MAX_PROPOSED:
+                return ""
+            near = difflib.get_close_matches(compared(received), self._spellings, 1, _NEAR)
+            self._proposed[received] = f"; did you mean '{self._spellings[near[0]]}'?" if near else ""
+        return self._proposed[received]
 
-        Of a text that is kept as received only blank cells matter, and whatever is blank begins with a character
-        below `!` or outside ASCII.
-        """
-        if self._markers or self.column.type != "text" or self.column.values is not None:
-            return False
-        return not (((cell < "!") & (cell != "")) | (cell >= "\x7f")).any()
+    def _trimmed(self, cell: pl.Series) -> pl.Series:
+        # blanks inside of JSON are its own
+        return cell.str.strip_chars() if self.column.type == "json" else trimmed_cells(cell)
 
-    def _typed(self, cell: pl.Series, trimmed: pl.Series) -> pl.Series:
+    def _is_marked(self, trimmed: pl.Series) -> pl.Series:
+        """Where a spelling stands that means that no value was supplied; long texts are none."""
+        found = trimmed.filter(trimmed.str.len_chars() <= self._longest_marker).unique().to_list()
+        return trimmed.is_in([text for text in found if text and compared(text) in self._markers])
+
+    def _typed(self, trimmed: pl.Series) -> pl.Series:
         match self.column.type:
             case "text":
-                return cell if self.column.values is None else self._by_spelling(trimmed, self._canonical)
+                return trimmed if self.column.values is None else self._by_spelling(trimmed, self._canonical)
             case "integer":
                 return trimmed.cast(pl.Int64, strict=False)
             case "decimal":
-                is_number = trimmed.str.contains(_DECIMAL)
-                return trimmed if is_number.all() else trimmed.set(~is_number, None)
+                return _decimals(trimmed)
             case "boolean":
-                return self._by_spelling(trimmed, lambda text: _TRUTH.get(text.lower()))
+                return self._by_spelling(trimmed, lambda text: _TRUTH.get(compared(text)))
             case "timestamp":
                 return self._timestamps(trimmed)
             case "json":
@@ -295,26 +337,15 @@ class ColumnReader:
         return trimmed.replace_strict(spellings, meanings, default=None, return_dtype=DTYPES[self.column.type])
 
     def _canonical(self, text: str) -> str | None:
-        return self._spellings.get(text.lower(), text if self.column.unmapped == "keep" else None)
+        return self._spellings.get(compared(text), text if self.column.unmapped == "keep" else None)
 
     def _date(self, text: str) -> date | None:
-        found = self._time(text)
+        found = read_time(text, self._formats)
         return found.date() if found else None
 
     def _month(self, text: str) -> date | None:
-        found = self._time(text)
+        found = read_time(text, self._formats)
         return found.date().replace(day=1) if found else None
-
-    def _time(self, text: str) -> datetime | None:
-        """The first of the contract's formats that fits. Two-digit years 00-68 are 2000-2068 (POSIX)."""
-        if not text.isascii():
-            return None
-        for form in self._formats:
-            try:
-                return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
-            except ValueError:
-                continue
-        return None
 
     def _timestamps(self, trimmed: pl.Series) -> pl.Series:
         """UTC. A time without offset is London's: of a repeated hour the first, of a skipped one as in winter time."""
@@ -330,10 +361,22 @@ class ColumnReader:
         return out
 
     def _instant(self, text: str) -> datetime | None:
-        found = self._time(text)
+        found = read_time(text, self._formats)
         if found is None:
             return None
         return (found if found.tzinfo else found.replace(tzinfo=LONDON)).astimezone(UTC)
+
+
+def _decimals(trimmed: pl.Series) -> pl.Series:
+    """Numbers as their digits; one that a program wrote with a power of ten is written out, exactly."""
+    is_number = trimmed.str.contains(_DECIMAL)
+    if is_number.all():
+        return trimmed
+    trimmed = trimmed.set(~(is_number | trimmed.str.contains(_POWER_OF_TEN)), None)
+    rows = (~is_number & trimmed.is_not_null()).arg_true()
+    return (
+        trimmed.scatter(rows, [format(Decimal(text), "f") for text in trimmed.gather(rows)]) if len(rows) else trimmed
+    )
 
 
 def _is_json(text: str) -> bool:

@@ -9,6 +9,7 @@ from vru.contracts import Resource
 from vru.parsing.header import HeaderMap
 from vru.parsing.model import Unreadable
 from vru.parsing.values import ColumnReader, Typed, Typer, stored_names
+from vru.spelling import trimmed_cells
 
 
 class Wide:
@@ -19,15 +20,16 @@ class Wide:
     order of the headers). Raises Unreadable where a header says nothing that its column can hold, or two say the same.
     """
 
-    def __init__(self, resource: Resource, columns: HeaderMap, *, has_types: bool) -> None:
+    def __init__(self, resource: Resource, columns: HeaderMap, *, has_types: bool, proposes: bool) -> None:
         assert resource.unpivot is not None  # noqa: S101 - Reading asks for it
         header, cell = resource.unpivot.header_column, resource.unpivot.cell_column
         self._header, self._cell = resource.column(header), resource.column(cell)
         self._line = columns.line
         self._positions = [str(position) for position in columns.wide]
         self._texts = list(columns.wide.values())
-        self._record = Typer([c for c in resource.columns if c.name not in (header, cell)], has_types=has_types)
-        self._value = Typer([self._cell], has_types=has_types)
+        fixed = [c for c in resource.columns if c.name not in (header, cell)]
+        self._record = Typer(fixed, has_types=has_types, proposes=proposes)
+        self._value = Typer([self._cell], has_types=has_types, proposes=proposes)
         self._order = ["line_number", "part", *(name for column in resource.columns for name in stored_names(column))]
         kept, values = ColumnReader(self._header, has_types=has_types).read(pl.Series(self._texts, dtype=pl.String))
         if values.null_count():
@@ -36,7 +38,7 @@ class Wide:
             raise self._unfit("duplicate_header", values.is_duplicated(), "says the same as another in")
         self._headers = [kept if name == self._header.source_name else values for name in stored_names(self._header)]
 
-    def read(self, lines: pl.Series, cells: dict[str, pl.Series]) -> Typed:
+    def read(self, lines: pl.Series, cells: dict[str, pl.Series], *, is_plain: bool = False) -> Typed:
         """Type one chunk: the rows of the first record, then of the second, each in the order of the headers."""
         width = len(self._positions)
         wide = [cells[position] for position in self._positions]
@@ -44,9 +46,9 @@ class Wide:
         for cell in wide:
             if not nothing.any():
                 break
-            nothing &= (cell.str.strip_chars() == "").fill_null(True)
+            nothing &= ((cell if is_plain else trimmed_cells(cell)) == "").fill_null(True)
         fixed = {name: cell for name, cell in cells.items() if name not in self._positions}
-        records = self._record.read(lines, fixed, blank=nothing)
+        records = self._record.read(lines, fixed, blank=nothing, is_plain=is_plain)
         places = None if records.kept is None else records.kept.arg_true()
         if places is not None:
             wide = [cell.gather(places) for cell in wide]
@@ -73,6 +75,7 @@ class Wide:
             parts=pl.Series("part", header + 1, dtype=pl.Int64),
             blank=pl.Series([False]).new_from_index(0, len(value)),
             received=received,
+            is_plain=is_plain,
         )
         if values.kept is not None:
             kept = values.kept.to_numpy()

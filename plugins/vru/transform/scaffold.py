@@ -55,7 +55,7 @@ def sources_yaml(contract: Contract) -> str:
 
 
 def staging_sql(contract: Contract, resource: Resource) -> str:
-    """Text of a staging model: current rows, free text trimmed, nothing else changed."""
+    """Text of a staging model: current rows, text trimmed, nothing else changed."""
     lines = [
         "received.batch_id",
         "received.line_number",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from vru.contracts import Contract, Resource, Workbook
-from vru.periods import unit_end, unit_start
+from vru.periods import read_time, unit_end, unit_start
 from vru.received import Named
+from vru.spelling import compared, trimmed
 
 SUFFIXES = (
     ".csv", ".txt", ".tsv", ".json", ".geojson", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".pdf", ".zip", ".gz",
@@ -67,9 +67,9 @@ def match_resource(resource: Resource, file_name: str) -> Named | None:
 def match_sheet(resource: Resource, form: Workbook, sheet: str) -> Named | None:
     """What the name of a sheet says, if the resource is read from that sheet; None if it is not."""
     if form.sheet is not None:
-        is_it = sheet.strip().casefold() == form.sheet.strip().casefold()
+        is_it = compared(sheet) == compared(form.sheet)
         return Named(resource.name, None, None, None) if is_it else None
-    return _read(resource, form.sheet_pattern or "", form.period_format, sheet.strip())
+    return _read(resource, form.sheet_pattern or "", form.period_format, trimmed(sheet))
 
 
 def _read(resource: Resource, pattern: str, period_format: str, name: str) -> Named | None:
@@ -80,10 +80,10 @@ def _read(resource: Resource, pattern: str, period_format: str, name: str) -> Na
     partition, text = groups.get("partition"), groups.get("period")
     start = end = None
     if text is not None:
-        try:
-            day = datetime.strptime(text, period_format).date()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
+        read = read_time(text, [period_format])
+        if read is None:
             return None
+        day = read.date()
         start = unit_start(day, resource.grain)
         end = None if resource.grain == "none" else unit_end(day, resource.grain)
     return Named(resource.name, partition.lower() if partition else None, start, end)

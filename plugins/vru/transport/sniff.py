@@ -6,6 +6,7 @@ import codecs
 import re
 from typing import Literal
 
+from vru.landing.kinds import known_kind
 from vru.landing.workbook.checked import OLE_MAGIC, ZIP_MAGIC
 
 Due = Literal["csv", "geojson", "json", "workbook", "zip"]
@@ -32,8 +33,10 @@ def refusal(head: bytes, due: frozenset[Due]) -> str:
     is_json = text.startswith((b"{", b"["))
     if is_json and not due & {"json", "geojson"}:
         return "json_error: the partner answered with JSON instead of data; read it in the landed file"
+    kind = known_kind(head)
+    what = f" but {kind.words}" if kind else ""
     if due == {"zip"}:
-        return "not_a_zip: the partner's answer is no ZIP archive; look at the landed file"
+        return f"not_a_zip: the partner's answer is no ZIP archive{what}; look at the landed file"
     if due == {"workbook"} and not head.startswith(OLE_MAGIC):
-        return "not_a_workbook: the partner's answer is no workbook; look at the landed file"
+        return f"not_a_workbook: the partner's answer is no workbook{what}; look at the landed file"
     return ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from vru.contracts import Column, Contract, Resource
-from vru.warehouse.replace_keys import unit_key
+from vru.warehouse.replace_keys import OLD_RULE, record_keys, unit_key
 
 _SYSTEM = (
     ("batch_id", "bigint not null", "Batch to which the row belongs (ops.batch)."),
@@ -29,7 +30,8 @@ def sync_raw_tables(connection: Connection, contracts: Mapping[str, Contract]) -
     """Make missing raw tables and add missing columns, in the caller's transaction; names of the tables changed.
 
     Nothing is ever dropped: rows of older contract versions stay as they are. Comments always follow the
-    contract. Raises RawTableError if a column stands there with another type.
+    contract, and replace keys the rule by which keys are compared now. Raises RawTableError if a column stands there
+    with another type.
     """
     changed = []
     with connection.cursor() as cursor:
@@ -97,8 +99,33 @@ def _sync(connection: Connection, contract: Contract, resource: Resource, standi
                 cursor.execute(
                     sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(column), sql.SQL(kind))
                 )
-        _comment(connection, table, contract, resource, columns)
+    if standing is not None and resource.replace_key:
+        _sync_keys(connection, contract, resource)
+    _comment(connection, table, contract, resource, columns)
     return bool(missing)
+
+
+def _sync_keys(connection: Connection, contract: Contract, resource: Resource) -> None:
+    """Write the replace keys of a standing table anew where an older rule of comparing words made them."""
+    name = contract.raw_table(resource.name)
+    key = unit_key([(column, resource.column(column).sql_type) for column in resource.replace_key])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d "
+            "join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum "
+            "where d.adrelid = %s::regclass and a.attname = 'unit_key'",
+            (f'raw."{name}"',),
+        )
+        made: Any = cursor.fetchone()
+        if made is None or OLD_RULE not in made[0] or OLD_RULE in key:
+            return
+        table = sql.Identifier("raw", name)
+        cursor.execute(
+            sql.SQL("alter table {} alter column unit_key set expression as ({})").format(table, sql.SQL(key))
+        )
+        cursor.execute(sql.SQL("select distinct batch_id from {} order by 1").format(table))
+        for (batch_id,) in cursor.fetchall():
+            record_keys(cursor, contract, resource.name, batch_id)
 
 
 def _long(kind: str) -> str:

@@ -7,13 +7,16 @@ from psycopg2.extensions import cursor as Cursor
 
 from vru.contracts import Contract
 
+OLD_RULE = "btrim("
+"""What stands in the expression of a key that was made before words were compared as `vru.spelling` says."""
+
 
 def unit_key(columns: list[tuple[str, str]]) -> str:
     """SQL of the replace key of a raw row: a JSON array of the cells of these columns (name, SQL type), each as typed.
 
-    Text counts trimmed and without case, as the gate compares keys.
+    Text counts as the gate compares keys.
     """
-    parts = [f'lower(btrim("{name}"))' if kind == "text" else f'"{name}"' for name, kind in columns]
+    parts = [f'ops.compared("{name}")' if kind == "text" else f'"{name}"' for name, kind in columns]
     return "'[]'::jsonb" + "".join(f" || ops.key_part({part})" for part in parts)
 
 

@@ -131,7 +131,13 @@ def as_words(words: str) -> Expected:
 
 
 def one_in_another(feed: Feed) -> Expect:
-    """A record's cell ends in the next record: a value of that column or none, and one row less than was announced."""
+    """A record's cell ends in the next record: found by the values of both, where the contract tells enough from words.
+
+    Elsewhere a value of that column or none, and one row less than was announced.
+    """
+    width = len(opened(feed.shape, feed.clean)[0])
+    if feed.telling_count(71) >= (1 if width >= 5 else 2):
+        return rejected("bad_quote", line=72)(feed)
     header, *found = records(c.swallowed(70, 71)(feed, feed.clean))
     cells = dict(zip(header, found[70], strict=True))
     return and_held("manifest_rows_agree", with_cell(feed, 70, feed.note, cells, RECORDS - 1))

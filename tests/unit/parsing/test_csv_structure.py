@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zipfile
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,15 +16,24 @@ from vru.parsing import Unreadable, read
 from vru.parsing import stream as limits
 from vru.parsing.formats import csv as csv_reader
 from vru.parsing.formats.base import BLOCK_BYTES
+from vru.spelling import trimmed
 
 from tests.unit.parsing.conftest import Parse, Result, contract
 
 CELL = st.text(
     st.one_of(
-        st.sampled_from('a,"\n\r \té£‑'), st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")
+        st.sampled_from('a,"\n\r \té£‑  \u00a0\u2003\u200b\u200d\u061c’'),
+        st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff"),
     ),
     max_size=6,
 )
+
+
+def parquet() -> bytes:
+    """A table of one cell."""
+    out = io.BytesIO()
+    pl.DataFrame({"c0": ["a"]}).write_parquet(out)
+    return out.getvalue()
 
 
 def texts(width: int) -> Any:
@@ -57,8 +69,8 @@ def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
 
     expected, refused, line = {}, [], 1 + written([header], terminator, quoting).count("\n")
     for row in rows:
-        if any(cell.strip() for cell in row):
-            expected[line] = [cell if cell.strip() else None for cell in row]
+        if any(map(trimmed, row)):
+            expected[line] = [trimmed(cell) or None for cell in row]
         else:
             refused.append((line, "", "blank_row"))
         line += written([row], terminator, quoting).count("\n")
@@ -70,7 +82,7 @@ def test_what_csv_writer_wrote_is_read_exactly(data: st.DataObject) -> None:
 @pytest.mark.parametrize("inner", ["one\ntwo", "one\r\ntwo", "one\rtwo", "one\n\ntwo", "\n\n\n\n", "a,b\nc,d\n"])
 def test_newlines_inside_quotes_are_kept_and_counted(parse: Parse, inner: str) -> None:
     got = parse(f'c0,c1,c2\nx,"{inner}",y\nz,,w\n', texts(3))
-    assert [row["c1"] for row in got.rows] == [inner if inner.strip() else None, None]
+    assert [row["c1"] for row in got.rows] == [trimmed(inner) or None, None]
     assert [row["line_number"] for row in got.rows] == [2, 3 + inner.count("\n")]
 
 
@@ -125,11 +137,11 @@ def swallowing(columns: list[dict[str, Any]], whole: int, end: str = "\n") -> st
 @pytest.mark.parametrize(
     ("columns", "lines"),
     [
-        ([MONTH, NOTE, COUNT], 3),
-        ([MONTH, KIND, NOTE], 3),
-        ([NOTE, MONTH, COUNT], 3),
-        ([FILLED, {"name": "other"}, NOTE, {**KIND, "nullable": False}], 3),
-        ([MONTH, OPEN, NOTE, COUNT], 10),
+        ([MONTH, NOTE, COUNT], 0),
+        ([MONTH, KIND, NOTE], 0),
+        ([NOTE, MONTH, COUNT], 0),
+        ([FILLED, {"name": "other"}, NOTE, {**KIND, "nullable": False}], 0),
+        ([MONTH, OPEN, NOTE, COUNT], 0),
         ([MONTH, NOTE], 10),
         ([NOTE, COUNT], 10),
         ([OPEN, NOTE, COUNT], 10),
@@ -141,12 +153,45 @@ def swallowing(columns: list[dict[str, Any]], whole: int, end: str = "\n") -> st
 def test_in_a_narrow_table_as_many_lines_as_no_text_has_are_records(
     parse: Parse, columns: list[dict[str, Any]], lines: int, end: str
 ) -> None:
+    """Two halves are enough where two columns tell."""
     for swallowed in (lines, lines + 1, 45):
         with pytest.raises(Unreadable) as caught:
             parse(swallowing(columns, swallowed, end), contract(columns))
         assert (caught.value.code, caught.value.line) == ("bad_quote", 11)
-    got = parse(swallowing(columns, lines - 1, end), contract(columns))
-    assert len(got.rows) + len(got.rejects) == 60 - lines, "so few may be words"
+    if lines:
+        got = parse(swallowing(columns, lines - 1, end), contract(columns))
+        assert len(got.rows) + len(got.rejects) == 60 - lines, "so few may be words"
+
+
+WIDE = [{"name": "id"}, MONTH, NOTE, {"name": "place"}, COUNT, {"name": "kind"}, {"name": "end"}]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("column", range(7))
+@pytest.mark.parametrize("whole", [0, 1, 5])
+def test_a_swallowed_record_is_found_whatever_stands_before_it(parse: Parse, column: int, whole: int, end: str) -> None:
+    """Wherever the quote opens, in a table of records with quoted cells and lines of words."""
+
+    def record(number: int) -> list[str]:
+        note = f'"said ""{number}"",{end}and so on"' if number % 4 == 0 else f"words {number}"
+        return [f"a{number}", "2021-08", note, '"High Street, 2"', str(number), "call", "x"]
+
+    first, second = record(5), record(6 + whole)
+    first[column], second[column] = f'"{first[column]}'.replace('""', '"'), f'{second[column]}"'.replace('""', '"')
+    if column == 3:
+        first[3], second[3] = '"High Street 2', 'High Street 3"'
+    between = [record(number) for number in range(6, 6 + whole)]
+    plain = [[cell.replace('"', "").replace(",", "").replace(end, " ") for cell in row] for row in between]
+    rest = [[*row] for row in (first, *plain, second)]
+    for row in rest[:1]:
+        row[column + 1 :] = [cell.replace('"', "").replace(",", "").replace(end, " ") for cell in row[column + 1 :]]
+    rest[-1][:column] = [cell.replace('"', "").replace(",", "").replace(end, " ") for cell in rest[-1][:column]]
+    rows = [record(n) for n in range(1, 5)] + rest + [record(n) for n in range(20, 25)]
+    text = end.join(",".join(row) for row in [[c["name"] for c in WIDE], *rows]) + end
+    with pytest.raises(Unreadable) as caught:
+        parse(text, contract(WIDE))
+    assert caught.value.code == "bad_quote"
+    assert caught.value.line == 1 + 4 + 1 + 1, "the fourth record has two lines"
 
 
 def test_a_cell_that_holds_some_words_before_the_records_is_named_by_its_own_line(parse: Parse) -> None:
@@ -178,7 +223,7 @@ def test_words_with_many_lines_are_words(parse: Parse, columns: list[dict[str, A
     cells = {"month": "2021-08", "count": "7", "kind": "call", "other": "x", "note": f'"{words}"'}
     names = [column["name"] for column in columns]
     got = parse(f"{','.join(names)}\n{','.join(cells[name] for name in names)}\n", contract(columns))
-    assert [row["note"] for row in got.rows] == [words]
+    assert [row["note"] for row in got.rows] == [trimmed(words)]
     assert got.rejects == []
 
 
@@ -192,7 +237,7 @@ def test_whatever_lines_a_cell_of_a_narrow_table_holds_they_are_read(rows: list[
     got = Result(
         read(contract([MONTH, NOTE, COUNT]), "rows", io.BytesIO(text.encode()), file_name="f", block_bytes=block)
     )
-    assert [row["note"] for row in got.rows] == [f"x\n{words}\nx", None]
+    assert [row["note"] for row in got.rows] == [trimmed(f"x\n{words}\nx"), None]
 
 
 def test_ragged_rows_go_to_quarantine_with_their_line(parse: Parse) -> None:
@@ -255,8 +300,31 @@ def test_a_last_record_without_newline_and_cells_was_cut(parse: Parse) -> None:
     assert (caught.value.code, caught.value.line) == ("cut_short", 3)
 
 
-def test_short_rows_before_any_full_one_are_rows(parse: Parse) -> None:
-    assert parse("c0,c1\na\nb\n", texts(2)).codes == [(2, "", "too_few_cells"), (3, "", "too_few_cells")]
+def test_one_short_row_is_a_row(parse: Parse) -> None:
+    assert parse("c0,c1\na\n", texts(2)).codes == [(2, "", "too_few_cells")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("c0,c1,c2\na,b\nc,d\n", "the header has 3 cells, and every record 2: the header has 1 too many"),
+        ("c0,c1,\na,b\n\nc,d\n", "the header has 3 cells, and every record 2: the header has 1 too many"),
+        ("c0,c1\na,b,x\nc,d,\n", "the header has 2 cells, and every record 3: the header has 1 too few"),
+        ('c0,c1\n"a,b",b,x,y\nc,d,x,y\n', "the header has 2 cells, and every record 4: the header has 2 too few"),
+    ],
+)
+def test_a_header_of_another_width_than_every_record_says_so(parse: Parse, text: str, words: str) -> None:
+    under = contract([{"name": "c0"}, {"name": "c1"}, {"name": "c2", "required": False}])
+    with pytest.raises(Unreadable) as caught:
+        parse(text, under)
+    assert (caught.value.code, caught.value.line) == ("header_width", 1)
+    assert words in caught.value.message
+
+
+def test_a_delimiter_too_many_at_every_end_is_said_beside_the_rows(parse: Parse) -> None:
+    got = parse("c0,c1\na,b,\nc,d,\n", texts(2))
+    assert [code for _, _, code in got.codes] == ["too_many_cells"] * 2
+    assert got.reading.warnings == ["every record ends in a delimiter too many: 3 cells, the header 2"]
 
 
 def test_blank_lines_at_the_end_are_named_in_a_warning(parse: Parse) -> None:
@@ -275,7 +343,7 @@ def test_very_many_short_rows_do_not_pile_up(parse: Parse, monkeypatch: pytest.M
     assert caught.value.code == "footnote"
 
 
-@pytest.mark.parametrize("control", ["\x00", "\x1a", "\x0b", "\x7f", "\x1b"])
+@pytest.mark.parametrize("control", ["\x00", "\x1a", "\x0b", "\x7f", "\x1b", "\x80", "\x85", "\x96", "\x9f"])
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_control_character_rejects_its_row(parse: Parse, control: str, quote: str) -> None:
     got = parse(f"c0,c1\na,b\nc,{quote}d{control}e{quote}\nf,g\n", texts(2))
@@ -288,8 +356,8 @@ def test_a_lone_carriage_return_outside_quotes_is_a_control_character(parse: Par
     assert parse("c0,c1\na\rx,b\nc,d\n", texts(2)).codes == [(2, "", "control_character")]
 
 
-def test_tabs_are_kept(parse: Parse) -> None:
-    assert parse("c0,c1\na\tb,c\n", texts(2)).rows[0]["c0"] == "a\tb"
+def test_a_tab_is_a_blank_and_no_control_character(parse: Parse) -> None:
+    assert parse("c0,c1\na\tb,\tc\n", texts(2)).rows == [{"line_number": 2, "c0": "a b", "c1": "c"}]
 
 
 @pytest.mark.parametrize("start", ["\ufeff", '\ufeff"'])
@@ -300,10 +368,27 @@ def test_one_byte_order_mark_is_removed(parse: Parse, start: str, end: str) -> N
     assert got.rows == [{"line_number": 2, "c0": "a", "c1": "b"}]
 
 
+@pytest.mark.parametrize("cell", ["d\ufeffe", "\ufeffd", '"d\ufeff"', '"\ufeff"'])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_byte_order_mark_inside_a_cell_rejects_its_row(parse: Parse, cell: str, column: int) -> None:
+    """But at the beginning of a line another file begins there."""
+    record = ["c", "c"]
+    record[column] = cell
+    if column == 0 and cell.startswith("\ufeff"):
+        record[0] = f'"{cell}"'
+    got = parse(f"c0,c1\na,b\n{','.join(record)}\nf,g\n", texts(2))
+    assert got.codes == [(3, f"c{column}", "bom_in_cell")]
+    assert got.rejects[0].record[f"c{column}"] == cell.strip('"')
+    assert len(got.rows) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "code", "line"),
     [
         ("\ufeff\ufeffc0,c1\na,b\n", "second_bom", 1),
+        ("\ufeffc0,c1\na,b\ufeffc0,c1\nc,d\n", "bom_in_file", 2),
+        ('\ufeffc0,c1\na,b\ufeff"C0","C1"\nc,d\n', "bom_in_file", 2),
+        ("c0,c1\na,b\nx\ufeffy,b\n\ufeffa,b\n", "bom_in_file", 4),
         ("c0,c1\n\ufeffa,b\n", "bom_in_file", 2),
         ("c0,c1\na,b\n\ufeffc0,c1\n", "bom_in_file", 3),
     ],
@@ -364,6 +449,9 @@ def test_the_declared_encoding_is_used(parse: Parse) -> None:
         ("<?xml version='1.0'?><data/>", "xml_document"),
         ('{"error": "quota"}', "json_body"),
         (b"PK\x03\x04abc", "zip_file"),
+        (b"PAR1\x15\x04", "parquet_file"),
+        (b"BZh91AY&SY", "bzip2_file"),
+        (b"{\\rtf1\\ansi", "rtf_file"),
         (b"\x1f\x8b\x08\x00", "gzip_file"),
         (b"%PDF-1.7", "pdf_file"),
         (b"\xd0\xcf\x11\xe0abc", "office_file"),
@@ -374,6 +462,45 @@ def test_what_is_no_text_table_is_refused(parse: Parse, content: str | bytes, co
         parse(content, texts(2))
     assert caught.value.code == code
     assert str(caught.value).startswith("test_feed, file.csv")
+
+
+def zipped(*names: str, first: bytes = b"") -> bytes:
+    """An archive with these members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, first)
+    return out.getvalue()
+
+
+OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "code", "words"),
+    [
+        (zipped("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"), "xlsx", "excel_file", "an Excel workbook"),
+        (zipped("mimetype", first=b"application/vnd.oasis.opendocument.spreadsheet"), "ods", "ods_file", "OpenDocument"),
+        (zipped("[Content_Types].xml", "word/document.xml"), "docx", "office_file", "an office document"),
+        (zipped("2022-11-street.csv"), "zip", "zip_file", "a ZIP archive"),
+        (OLD + "Workbook".encode("utf-16-le"), "xls", "excel_file", "an Excel workbook"),
+        (OLD + "EncryptedPackage".encode("utf-16-le"), "xlsx", "locked_file", "behind a password"),
+        (gzip.compress(b"c0,c1\na,b\n"), "csv.gz", "gzip_file", "gzip-compressed, but a delimited text file is due; unpack"),
+        (parquet(), "parquet", "parquet_file", "a Parquet file, but a delimited text file is due; export it as CSV"),
+    ],
+    ids=["xlsx", "ods", "docx", "zip", "xls", "locked", "gzip", "parquet"],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_another_kind_of_file_is_named_as_what_it_is(
+    parse: Parse, content: bytes, suffix: str, code: str, words: str, encoding: str
+) -> None:
+    """Under its own name, and under that of a text."""
+    under = contract([{"name": "c0"}, {"name": "c1"}], formats=[{"kind": "csv", "encoding": encoding}])
+    for name in (f"file.{suffix}", "file.csv", f"FILE.{suffix.upper()}"):
+        with pytest.raises(Unreadable) as caught:
+            parse(content, under, name=name)
+        assert caught.value.code == code
+        assert words in caught.value.message
 
 
 def test_a_name_that_announces_another_type_is_refused(parse: Parse) -> None:

@@ -48,6 +48,7 @@ def test_joined_headers_are_joined_by_one_blank(parse: Parse) -> None:
         ("Month,Borough,LookUp_BoroughName", "duplicate_header", "borough"),
         ("Month,Borough,X,X", "duplicate_header", "X"),
         ("Month,Borough,,", "blank_header", None),
+        ("Month,,Borough,", "blank_header", None),
         ("Month,Bоrough", "look_alike_header", "Borough"),
         ("Month,Borough\u00a0", "look_alike_header", "Borough"),
         ("Month\u200b,Borough", "look_alike_header", "Month"),
@@ -114,6 +115,34 @@ def test_any_other_column_without_name_refuses_the_file(parse: Parse, cells: str
     with pytest.raises(Unreadable) as caught:
         parse(f",Month,Borough\n{first},a,b\n{second},c,d\n", contract(TWO), chunk_rows=1)
     assert caught.value.code == "blank_header"
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("Month,,Borough\na,,b\nc, ,d\n", "column 2 without a name is blank; left out"),
+        ('Month,Borough,\na,b,\nc,d,""\n', "column 3 without a name is blank; left out"),
+        (
+            ",Month,\u00a0,Borough, ,\n,a,,b,,\n,c,\u200b,d,\t,\n",
+            "columns 1, 3, 5, 6 without a name are blank; left out",
+        ),
+    ],
+)
+def test_blank_columns_without_a_name_are_left_out(parse: Parse, text: str, warning: str) -> None:
+    got = parse(text, contract(TWO), chunk_rows=1)
+    assert [(row["month"], row["borough"]) for row in got.rows] == [("a", "b"), ("c", "d")]
+    assert got.reading.warnings == [warning]
+
+
+def test_a_blank_column_may_stand_beside_an_index(parse: Parse) -> None:
+    got = parse(",Month,Borough,\n0,a,b,\n1,c,d,\n", contract(TWO), chunk_rows=1)
+    assert len(got.rows) == 2
+    assert got.reading.warnings == [
+        "column 1 without a name is a running index; left out", "column 4 without a name is blank; left out",
+    ]  # fmt: skip
+    with pytest.raises(Unreadable) as caught:
+        parse(",Month,Borough,\n0,a,b,\n1,c,d,x\n", contract(TWO), chunk_rows=1)
+    assert caught.value.code == "blank_header" and "column 4" in caught.value.message
 
 
 def test_the_partition_is_read_from_the_header(parse: Parse) -> None:

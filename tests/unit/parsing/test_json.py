@@ -60,12 +60,25 @@ def test_unknown_names_are_named_and_left_out(parse: Parse) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("blank", [None, "", []])
+def test_a_blank_property_without_a_name_is_left_out(parse: Parse, blank: object) -> None:
+    got = parse(json.dumps([{**ITEM, "": blank}, ITEM]), under())
+    assert (len(got.rows), got.codes) == (2, [])
+    assert "a property without a name is blank; left out" in got.reading.warnings
+    with pytest.raises(Unreadable) as caught:
+        parse(json.dumps([{**ITEM, "": blank}, {**ITEM, "": 0}]), under())
+    assert caught.value.code == "blank_header"
+
+
 def test_faults_reject_the_record(parse: Parse) -> None:
-    items = [ITEM, {**ITEM, "victims": [1]}, {**ITEM, "id": None}, {**ITEM, "victims": 1.5}, {**ITEM, "id": "a\x00"}]
+    items = [
+        ITEM, {**ITEM, "victims": [1]}, {**ITEM, "id": None}, {**ITEM, "victims": 1.5}, {**ITEM, "id": "a\x00"},
+        {**ITEM, "id": "a\x85"}, {**ITEM, "id": "\ufeffa"},
+    ]  # fmt: skip
     got = parse(json.dumps(items), under())
     assert got.codes == [
         (2, "", "nested_value"), (3, "code", "blank_not_allowed"), (4, "victims", "not_an_integer"),
-        (5, "code", "control_character"),
+        (5, "code", "control_character"), (6, "code", "control_character"), (7, "code", "bom_in_cell"),
     ]  # fmt: skip
 
 

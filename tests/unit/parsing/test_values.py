@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
+from vru.periods import LONDON
+from vru.spelling import BLANKS, JOINERS
 
 from tests.unit.parsing.conftest import Parse, contract
 
@@ -40,7 +43,23 @@ def test_decimals_keep_every_digit(parse: Parse, cell: str) -> None:
     assert one(parse, f" {cell} ", type="decimal") == (cell, [])
 
 
-@pytest.mark.parametrize("cell", ["1e3", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"])
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("-3.8e-05", "-0.000038"), ("7e-06", "0.000007"), ("1e3", "1000"), ("-1.50E+02", "-150"), ("+2.e-1", "0.2"),
+        (".5e0", "0.5"), ("1e-99", f"0.{'0' * 98}1"), ("0e5", "0"),
+    ],
+)  # fmt: skip
+def test_powers_of_ten_are_written_out_exactly(parse: Parse, cell: str, value: str) -> None:
+    got, codes = one(parse, cell, type="decimal")
+    assert codes == []
+    assert Decimal(got) == Decimal(cell)
+    assert (got.rstrip("0").rstrip(".") if "." in got else got).lstrip("+") == value or Decimal(value) == 0
+
+
+@pytest.mark.parametrize(
+    "cell", ["1e100", "1e", "e3", "1e3.5", "1,000.0", "inf", "NaN", "-", ".", "1.2.3", "1 2", "٣.5", "5%", "£5"]
+)
 def test_no_decimals(parse: Parse, cell: str) -> None:
     assert one(parse, cell, type="decimal") == (None, [(2, "c", "not_a_decimal")])
 
@@ -74,6 +93,32 @@ MONTHS = ["%b %Y", "%b-%y", "%d-%b-%y", "%Y %b", "%Y %B"]
 )
 def test_months_by_the_first_format_that_fits(parse: Parse, cell: str, value: date) -> None:
     assert one(parse, cell, type="month", formats=MONTHS) == (value, [])
+
+
+NAMES = {
+    "sep": 9, "Sept": 9, "SEPT.": 9, "Sep.": 9, "September": 9, "Jan.": 1, "july": 7, "June": 6, "May": 5, "Aug.": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("form", "cell"),
+    [
+        ("%b-%y", "{}-20"), ("%b %Y", "{} 2020"), ("%Y %b", "2020 {}"), ("%B %Y", "{}  2020"), ("%d-%b-%y", "05-{}-20"),
+        ("%d %B %Y", "5 {} 2020"), ("%b-%y", "{}–20"), ("%d/%b/%Y %H:%M", "05/{}/2020 10:00"), ("%Y%b", "2020{}"),
+    ],
+)  # fmt: skip
+def test_a_month_may_be_written_by_any_of_its_names(parse: Parse, form: str, cell: str, name: str) -> None:
+    for kind in ("month", "date", "timestamp"):
+        got, codes = one(parse, cell.format(name), type=kind, formats=[form])
+        assert codes == []
+        day = got.astimezone(LONDON) if kind == "timestamp" else got
+        assert (day.year, day.month) == (2020, NAMES[name])
+
+
+@pytest.mark.parametrize("cell", ["Septe-20", "Se-20", "Sepp-20", "xSept-20", "Septx-20", "Sept-2020-1"])
+def test_other_words_are_no_month(parse: Parse, cell: str) -> None:
+    assert one(parse, cell, type="month", formats=["%b-%y"]) == (None, [(2, "c", "not_a_month")])
 
 
 @pytest.mark.parametrize("cell", ["Febraury 2021", "2025-13", "30-Feb-25", "٢٠٢٥ Feb"])
@@ -122,15 +167,32 @@ def test_json(parse: Parse, cell: str, code: list[str]) -> None:
     assert [c for *_, c in one(parse, cell, type="json")[1]] == code
 
 
-def test_text_is_kept_as_received_and_blank_is_null(parse: Parse) -> None:
+def test_text_is_trimmed_and_blank_is_null(parse: Parse) -> None:
     got = parse('a,b\n x ,1\n  ,2\n"",3\n\u00a0,4\n,5\n007,6\n', contract([{"name": "a"}, {"name": "b"}]))
-    assert [row["a"] for row in got.rows] == [" x ", None, None, None, None, "007"]
+    assert [row["a"] for row in got.rows] == ["x", None, None, None, None, "007"]
+
+
+@pytest.mark.parametrize(
+    "blank", [*BLANKS.translate(dict.fromkeys(map(ord, "\v\f\x85"))), *JOINERS, "\u200b", "\u2060"]
+)
+def test_every_blank_is_trimmed_in_every_type_of_column(parse: Parse, blank: str) -> None:
+    """And what was received stays beside a value and in quarantine."""
+    row = ["a", "2024-01", "knife", "7", "1.5", "of  words"]
+    padded = [f"{blank}{cell}{blank}{blank}" for cell in row]
+    lines = ["Code,Month,Kind,Victims,Rate,Note", ",".join(row), ",".join(padded), f"b,{blank}2024-13,Knife,1,1,x"]
+    got = parse("\n".join(lines) + "\n")
+    values = {"code": "a", "month": date(2024, 1, 1), "kind": "Knife", "victims": 7, "rate": "1.5", "note": "of words"}
+    assert got.rows == [
+        {"line_number": 2, **values, "kind_source": "knife"},
+        {"line_number": 3, **values, "kind_source": padded[2]},
+    ]
+    assert [(r.code, r.record["month"]) for r in got.rejects] == [("not_a_month", f"{blank}2024-13")]
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u1680", "\u2003", "\u202f", "\u3000", " \u2003\u00a0"])
 def test_one_blank_cell_among_full_ones_is_null_however_it_is_blank(parse: Parse, blank: str) -> None:
     got = parse(f"a,b\nfull,1\n{blank},2\nfull {blank},3\n", contract([{"name": "a"}, {"name": "b"}]))
-    assert [row["a"] for row in got.rows] == ["full", None, f"full {blank}"]
+    assert [row["a"] for row in got.rows] == ["full", None, "full"]
 
 
 def test_values_are_compared_trimmed_in_any_case_and_the_cell_is_kept(parse: Parse) -> None:
@@ -151,6 +213,56 @@ def test_unknown_values_reject_the_row_and_the_reason_holds_no_value(parse: Pars
     assert got.rejects[0].record == {"code": "a", "month": "2024-01", "kind": "Gun", "victims": "x", "rate": "1"}
     assert all("Gun" not in r.reason for r in got.rejects)
     assert (got.reading.rows_parsed, got.reading.rows_rejected, got.reading.rows_accepted) == (2, 1, 1)
+
+
+LABELS = {"White - British": [], "Black & Asian": ["Black or Asian"], "Other": ["N/A.", "1"], "Not known/Recorded": []}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("Other.", "Other"),
+        ("OTHER", "Other"),
+        ("White – British", "White - British"),
+        ("white-british.", "White - British"),
+        ("Black and Asian", "Black & Asian"),
+        ("Black &  ASIAN", "Black & Asian"),
+        ("Black or Asian", "Black & Asian"),
+        ("n/a", "Other"),
+        ("Not known / recorded", "Not known/Recorded"),
+        ("1.", "Other"),
+    ],
+)
+def test_a_label_that_differs_only_in_spelling_is_that_label(parse: Parse, cell: str, value: str) -> None:
+    got = parse(f'c,n\n"{cell}",1\n', contract([{"name": "c", "values": LABELS}, {"name": "n"}]))
+    assert [(row["c"], row["c_source"]) for row in got.rows] == [(value, cell)]
+
+
+@pytest.mark.parametrize(("cell", "near"), [("Othr", "Other"), ("Black or Asia", "Black & Asian"), ("Green", None)])
+@pytest.mark.parametrize("unmapped", ["reject", "null_cell"])
+def test_a_label_that_differs_in_more_is_proposed_and_not_guessed(
+    parse: Parse, cell: str, near: str | None, unmapped: str
+) -> None:
+    columns = [{"name": "c", "values": LABELS, "unmapped": unmapped}, {"name": "n"}]
+    got = parse(f"c,n\n{cell},1\n", contract(columns))
+    (reason,) = [r.reason for r in [*got.rejects, *got.nulled]]
+    assert (f"did you mean '{near}'?" in reason) if near else ("did you mean" not in reason)
+    assert cell not in reason.replace(str(near), "")
+    closed = contract(columns).model_copy(update={"personal_data": True})
+    got = parse(f"c,n\n{cell},1\n", closed)
+    (reason,) = [r.reason for r in [*got.rejects, *got.nulled]]
+    assert "did you mean" not in reason
+
+
+@pytest.mark.parametrize("marker", ["n/a", "N / A", "n/a.", " N/A "])
+def test_null_markers_are_compared_so_too(parse: Parse, marker: str) -> None:
+    got = parse(HEADER + f"a,2024-01,Knife,1,{marker}\n")
+    assert (got.codes, got.rows[0]["rate"]) == ([], None)
+
+
+def test_two_values_that_only_differ_in_spelling_are_refused() -> None:
+    with pytest.raises(ValueError, match="stands for two values, 'Other' and 'Others'"):
+        contract([{"name": "c", "values": {"Other": [], "Others": ["other."]}}])
 
 
 def test_an_unknown_value_may_null_the_cell_while_the_row_counts(parse: Parse) -> None:

@@ -136,6 +136,22 @@ def test_blank_rows_between_records_are_counted_and_blank_columns_are_none(parse
     assert (got.reading.rows_parsed, got.reading.rows_rejected) == (3, 1)
 
 
+def test_blank_columns_without_a_name_are_named_in_a_warning(parse: Parse) -> None:
+    """Those within the table; what lies left of it is margin."""
+    rows = [[None, "Area", None, "Month", "\u00a0", "Victims"], [None, "a", None, 202401, None, 1]]
+    assert read(parse, rows, under()).reading.warnings == ["columns 3, 5 without a name are blank; left out"]
+    assert refused(parse, [*rows, [None, "b", None, 202401, "x", 1]], under()).code == "blank_header"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("a\x85", "control_character"), ("\x9fa", "control_character"), ("a\ufeff", "bom_in_cell"), ("a\x7f", "control_character")],
+)  # fmt: skip
+def test_what_no_cell_may_hold_rejects_its_row(parse: Parse, text: str, code: str) -> None:
+    got = read(parse, [HEADER[:3], ["a", 202401, 1], [text, 202401, 1]], under())
+    assert got.codes == [(3, "area", code)]
+
+
 def test_a_running_index_without_a_name_is_left_out(parse: Parse) -> None:
     got = read(parse, [[None, *HEADER[:3]], [0, "a", 202401, 1], [1, "b", 202401, 1]], under())
     assert len(got.rows) == 2 and "running index" in got.reading.warnings[0]

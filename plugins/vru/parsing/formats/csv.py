@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from vru.contracts import Csv, Resource
+from vru.landing.kinds import HEAD_BYTES
 from vru.landing.workbook import MAGIC
-from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_types
+from vru.parsing.content import UTF8_BOM, is_json, refuse_contradiction, refuse_other_kinds, refuse_other_types
 from vru.parsing.formats.base import Opened, Sizes
 from vru.parsing.formats.csv_structure import Block, Blocks, Flags, Positions
-from vru.parsing.formats.likeness import likeness
+from vru.parsing.formats.likeness import likeness, telling
 from vru.parsing.header import HeaderMap, fits, match_header
 from vru.parsing.model import Cells, Reject, Unreadable
 from vru.parsing.stream import (
@@ -23,13 +24,17 @@ from vru.parsing.stream import (
     MAX_RECORD_BYTES,
     Rejoined,
     Source,
+    foreign,
     has_control,
     read_exactly,
 )
+from vru.parsing.unnamed import Unnamed
+from vru.spelling import trimmed_cells
 
 WORDS = "a delimited text file"
 MAX_WAITING = 10_000
 PREAMBLE_LINES = 20
+MIN_RECORDS_TO_AGREE = 2
 MIN_WIDTH_OF_OTHER = 3  # a note with one semicolon in it is no record of two cells
 DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 
@@ -51,13 +56,15 @@ def headers(head: bytes, _resource: Resource, form: Csv) -> list[str]:
 
 def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: Sizes) -> Opened:
     """Start to read a delimited text file; raises Unreadable if its header cannot be used."""
-    refuse_contradiction(file_name, "text")
     if codecs.lookup(form.encoding).name == "utf-8":
         stream_utf8: Source = stream
     else:
-        stream_utf8 = _Recoded(stream, form.encoding)
+        head = read_exactly(stream, HEAD_BYTES)
+        refuse_other_kinds(head, WORDS)  # what it is shows only before it is recoded
+        stream_utf8 = _Recoded(Rejoined(head, stream), form.encoding)
     head = read_exactly(stream_utf8, MAX_HEADER_BYTES + 1024)
     refuse_other_types(head, WORDS)
+    refuse_contradiction(file_name, "text")
     names, start, lines = _header(head, form.delimiter)
     try:
         columns = match_header(resource, names)
@@ -71,6 +78,7 @@ def read(stream: Source, resource: Resource, form: Csv, file_name: str, sizes: S
         first_line=1 + lines,
         width=columns.width,
         likeness=likeness(resource, columns, form.delimiter),
+        telling=telling(resource, columns),
         header=head[:start].removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"),
         block_bytes=sizes.block_bytes,
     )
@@ -132,14 +140,14 @@ def _header(head: bytes, delimiter: str) -> tuple[list[str], int, int]:
         raise Unreadable("preamble", "the first line is blank; the header must stand there", line=1)
     if b"\r" in raw.replace(b"\r\n", b""):
         raise Unreadable("bad_newline", "lines end in a lone carriage return; ask the partner for LF or CR LF", line=1)
-    if any((c < 32 and c not in b"\t\r\n") or c == 127 for c in raw):
-        raise Unreadable("control_character", "a control character stands in the header", line=1)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable(
             "not_utf8", "the header is not in the encoding of the contract (UTF-8); ask the partner for UTF-8", line=1
         ) from None
+    if has_control(text):
+        raise Unreadable("control_character", "a control character stands in the header", line=1)
     headers = _cells(text, delimiter)
     if headers is None:
         raise Unreadable("bad_quote", "a quote stands out of place in the header", line=1)
@@ -199,25 +207,45 @@ class _Reader:
         self._chunk_rows = chunk_rows
         self._warnings = warnings
         self._names = [str(p) for p in range(columns.width)]
-        self._wanted = sorted({p for cells in columns.cells.values() for p in cells})
-        if columns.index_position is not None:
-            self._wanted = sorted({*self._wanted, columns.index_position})
+        self._wanted = sorted({p for cells in columns.cells.values() for p in cells} | set(columns.unnamed))
         self._records_before = 0
-        self._index_offset: int | None = None
+        self._unnamed = Unnamed(columns.unnamed)
         self._has_full_record = False
         self._waiting: list[Reject] = []
 
     def __iter__(self) -> Iterator[Cells]:
-        for block in self._blocks:
+        for number, block in enumerate(self._blocks):
+            if number == 0:
+                self._compare_with_header(block)
             for first in range(0, len(block.starts), self._chunk_rows):
                 yield self._part(block, first, min(first + self._chunk_rows, len(block.starts)))
         short = [r for r in self._waiting if r.code != "blank_row"]
         if short and self._has_full_record:
             raise self._trailing(short[0].line_number, len(short))
         if short:
-            yield self._cells(b"", False, np.array([], np.int64), np.array([], np.int64), short)
+            yield self._cells(b"", None, np.array([], np.int64), np.array([], np.int64), short)
+        self._warnings += self._unnamed.warnings()
         if blank := len(self._waiting) - len(short):
             self._warnings.append(f"{blank} blank line(s) at the end of the file were left out")
+
+    def _compare_with_header(self, block: Block) -> None:
+        """Say so where all records agree on a width that is not the header's. Raises Unreadable but for a blank end."""
+        filled = np.flatnonzero(block.starts != block.ends)
+        widths, width = block.cells[filled], self._columns.width
+        if len(filled) < MIN_RECORDS_TO_AGREE or widths.min() != widths.max() or (found := int(widths[0])) == width:
+            return
+        if found < width:
+            self._refuse_other_delimiter(block.record(int(filled[0])), int(block.lines[filled[0]]))
+        last = np.frombuffer(block.data, np.uint8)[block.ends[filled] - 1]
+        if found == width + 1 and (last == ord(self._delimiter)).all():
+            self._warnings.append(f"every record ends in a delimiter too many: {found} cells, the header {width}")
+            return
+        raise Unreadable(
+            "header_width",
+            f"the header has {width} cells, and every record {found}: the header has {abs(width - found)} too "
+            f"{'many' if found < width else 'few'}; ask the partner which column is meant",
+            line=1,
+        )
 
     def _part(self, block: Block, first: int, last: int) -> Cells:
         is_blank = block.starts[first:last] == block.ends[first:last]
@@ -227,10 +255,10 @@ class _Reader:
         if is_row.all():
             data = block.data[block.starts[first] : block.ends[last - 1] + 1]
             rejects = self._release()
-            return self._cells(data, block.has_quotes, block.lines[first:last], ordinals, rejects)
+            return self._cells(data, block, block.lines[first:last], ordinals, rejects)
         rejects = self._irregular(block, first, is_row)
         rows = first + np.flatnonzero(is_row)
-        return self._cells(_joined(block, rows), block.has_quotes, block.lines[rows], ordinals[is_row], rejects)
+        return self._cells(_joined(block, rows), block, block.lines[rows], ordinals[is_row], rejects)
 
     def _irregular(self, block: Block, first: int, is_row: Flags) -> list[Reject]:
         """Rejects for the records of a part that are no rows, as far as a full record follows them."""
@@ -270,11 +298,13 @@ class _Reader:
         )
 
     def _cells(
-        self, data: bytes, has_quotes: bool, lines: Positions, ordinals: Positions, rejects: list[Reject]
+        self, data: bytes, block: Block | None, lines: Positions, ordinals: Positions, rejects: list[Reject]
     ) -> Cells:
-        frame = self._frame(data, has_quotes, len(lines))
-        self._check_index(frame, ordinals)
-        return Cells(pl.Series("line_number", lines), self._by_column(frame), rejects, len(lines) + len(rejects))
+        """Records of a block, of none where there is no record."""
+        frame = self._frame(data, block is not None and block.has_quotes, len(lines))
+        self._unnamed.take({p: frame[self._names[p]] for p in self._unnamed.positions}, ordinals)
+        cells, is_plain = self._by_column(frame), block is not None and block.is_plain
+        return Cells(pl.Series("line_number", lines), cells, rejects, len(lines) + len(rejects), is_plain)
 
     def _frame(self, data: bytes, has_quotes: bool, height: int) -> pl.DataFrame:
         if not data:
@@ -296,28 +326,12 @@ class _Reader:
         for name, positions in self._columns.cells.items():
             parts = [frame[self._names[p]] for p in positions]
             if len(parts) > 1:
-                trimmed = [part.fill_null("").str.strip_chars() for part in parts]
-                joined = trimmed[0]
-                for part in trimmed[1:]:
-                    joined = joined + " " + part
-                parts = [joined]
+                joined = parts[0].fill_null("")
+                for part in parts[1:]:
+                    joined = joined + " " + part.fill_null("")
+                parts = [trimmed_cells(joined)]
             out[name] = parts[0]
         return out
-
-    def _check_index(self, frame: pl.DataFrame, ordinals: Positions) -> None:
-        """A column without a name must be running integers."""
-        position = self._columns.index_position
-        if position is None or not frame.height:
-            return
-        offsets = frame[self._names[position]].str.strip_chars().cast(pl.Int64, strict=False) - pl.Series(ordinals)
-        if self._index_offset is None:
-            self._index_offset = offsets[0]
-        if offsets.null_count() or not (offsets == self._index_offset).all():
-            raise Unreadable(
-                "blank_header",
-                f"column {position + 1} has no name, and is no running index; ask the partner to name it",
-                line=1,
-            )
 
     def _reject(self, block: Block, i: int) -> Reject:
         line, text = int(block.lines[i]), block.record(i)
@@ -325,7 +339,7 @@ class _Reader:
         record = {
             name: " ".join(cells[p] for p in at if p < len(cells)) for name, at in self._columns.positions.items()
         }
-        if len(cells) > self._columns.width and not self._columns.unknown:
+        if len(cells) > self._columns.width and not (self._columns.unknown or self._columns.unnamed):
             # what stands beyond the last column; left out where the file has columns that may not be stored
             record |= {f"cell_{p + 1}": cells[p] for p in range(self._columns.width, len(cells))}
         found, width = int(block.cells[i]), self._columns.width
@@ -334,10 +348,10 @@ class _Reader:
         if block.starts[i] == block.ends[i]:
             return Reject(line, "", "blank_row", "a blank line stands between records", {})
         if block.is_control[i]:
-            name = self._column_with_control(cells)
-            return Reject(line, name, "control_character", "the record holds a control character", record)
+            code, words = foreign([text]) or ("control_character", "a control character")
+            return Reject(line, self._column_with(code, cells), code, f"the record holds {words}", record)
         code = "too_few_cells" if found < width else "too_many_cells"
-        if self._columns.unknown:
+        if self._columns.unknown or self._columns.unnamed:
             record = {}  # cells have moved, so one that may not be stored may stand under a known name
         return Reject(line, "", code, f"the record has {found} cells, the header {width}", record)
 
@@ -348,10 +362,11 @@ class _Reader:
             if other != self._delimiter and len(_cells(text, other) or ()) == width >= MIN_WIDTH_OF_OTHER:
                 raise _wrong_delimiter("a record", other, line)
 
-    def _column_with_control(self, cells: list[str]) -> str:
-        """The first contract column in which a control character stands."""
+    def _column_with(self, code: str, cells: list[str]) -> str:
+        """The first contract column in which this fault stands."""
         for name, positions in self._columns.positions.items():
-            if any(p < len(cells) and has_control(cells[p]) for p in positions):
+            found = foreign(cells[p] for p in positions if p < len(cells))
+            if found and found[0] == code:
                 return name
         return ""
 

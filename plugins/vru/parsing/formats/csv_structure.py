@@ -15,13 +15,21 @@ from numpy.typing import NDArray
 
 from vru.parsing.content import UTF8_BOM
 from vru.parsing.formats.base import BLOCK_BYTES
+from vru.parsing.formats.csv_swallowed import Cuts, Telling, merged_at
 from vru.parsing.model import Unreadable
 from vru.parsing.stream import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Source, read_exactly
+from vru.spelling import BLANKS, INVISIBLE, JOINERS, LINE_ENDS
 
 #: From this width on no text has a line with as many delimiters as a record; in a narrower table one can by chance.
 MIN_WIDTH_OF_SWALLOWED = 5
 
-LF, CR, TAB, QUOTE, DELETE = 10, 13, 9, 34, 127
+LF, CR, TAB, QUOTE, DELETE, SPACE = 10, 13, 9, 34, 127, 32
+_FIRST_LEAD, _TWO_SPACES = 0xC2, 0x2020
+#: What trimming changes wherever it stands, or at the edge of a cell: as UTF-8, characters of two and of three bytes.
+_ODD = [c.encode() for c in BLANKS + LINE_ENDS + INVISIBLE + JOINERS]
+_ODD_OF_TWO, _ODD_OF_THREE = (
+    np.array([int.from_bytes(c, "big") for c in _ODD if len(c) == length], np.int64) for length in (2, 3)
+)
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -47,7 +55,7 @@ class Block:
 
     Record i is `data[starts[i]:ends[i]]` (without its LF), starts on physical line `lines[i]` and has
     `cells[i]` cells, of which the quoted ones stand as in the file. `is_control[i]`: a control character
-    stands in it.
+    or a byte-order mark stands in it. `is_plain`: no cell has a blank that trimming would change.
     """
 
     data: bytes
@@ -57,6 +65,7 @@ class Block:
     cells: Positions
     is_control: Flags
     has_quotes: bool
+    is_plain: bool = False
 
     def record(self, i: int) -> str:
         """The text of record i."""
@@ -77,6 +86,7 @@ class Blocks:
         first_line: int = 1,
         width: int = 0,
         likeness: Likeness | None = None,
+        telling: Telling | None = None,
         header: bytes = b"",
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
@@ -87,6 +97,7 @@ class Blocks:
         self._block_bytes = block_bytes
         self.width = width
         self._likeness = ONE_LINE if width >= MIN_WIDTH_OF_SWALLOWED else likeness
+        self._telling = telling
         self.has_final_newline = True
 
     def __iter__(self) -> Iterator[Block]:
@@ -146,6 +157,9 @@ class Blocks:
         last = np.flatnonzero(kinds_there == LF)
         ends = separators[last]
         starts = np.concatenate([[0], ends[:-1] + 1])
+        if has_quotes and len(newlines) > len(ends) and self._telling is not None:
+            delimiters = marks[kinds == self._delimiter]
+            self._refuse_merged(data, Cuts(newlines, delimiters, separators, starts, ends), self._telling, line)
         if len(newlines) == len(ends):
             lines = np.arange(line, line + len(ends), dtype=np.int64)
         else:
@@ -154,9 +168,14 @@ class Blocks:
         at = marks[is_control]
         if DELETE in data:
             at = np.concatenate([at, np.flatnonzero(a == DELETE)])
+        if not data.isascii():
+            at = np.concatenate([at, _foreign(a)])
         if len(at):
             control[np.searchsorted(ends, at)] = True
-        return Block(data, starts, ends, lines, np.diff(last, prepend=-1), control, has_quotes)
+        # line ends inside of cells may stand at their edges
+        has_line_ends = len(newlines) != len(ends) or b"\r" in data
+        is_plain = not has_line_ends and not _has_odd_blank(data, a, separators, self._delimiter)
+        return Block(data, starts, ends, lines, np.diff(last, prepend=-1), control, has_quotes, is_plain)
 
     def _refuse_bad_text(self, data: bytes) -> None:
         if data.isascii():
@@ -170,12 +189,22 @@ class Blocks:
                 line=self._line + data.count(b"\n", 0, error.start),
             ) from None
         at = data.find(UTF8_BOM)
+        while at >= 0 and not self._is_joint(data, at):
+            at = data.find(UTF8_BOM, at + 1)
         if at >= 0:
             raise Unreadable(
                 "bom_in_file",
-                "a byte-order mark stands inside the file; several files were probably joined, ask for them singly",
+                "a byte-order mark stands inside the file, where another file seems to begin; several were probably "
+                "joined, ask for them singly",
                 line=self._line + data.count(b"\n", 0, at + 1),
             )
+
+    def _is_joint(self, data: bytes, at: int) -> bool:
+        """Whether another file begins at a byte-order mark: on a new line, or with this file's first header."""
+        if at == 0 or data[at - 1] == LF:
+            return True
+        first = self._header.split(bytes([self._delimiter]))[0].strip(b'" ').lower()
+        return bool(first) and data[at + 3 :].lstrip(b'" ')[: len(first)].lower() == first
 
     def _refuse_second_header(self, data: bytes, line: int) -> None:
         """A second header means a second file behind the first: its records would count twice."""
@@ -239,6 +268,17 @@ class Blocks:
                 line=line + int(np.searchsorted(newlines, opening)),
             )
 
+    def _refuse_merged(self, data: bytes, cuts: Cuts, telling: Telling, line: int) -> None:
+        """Refuse a quoted cell that has run records together, however few of their lines it holds whole."""
+        at = merged_at(data, cuts, self.width, chr(self._delimiter), telling)
+        if at is not None:
+            raise Unreadable(
+                "bad_quote",
+                "a quoted cell holds the end of one record and the beginning of another, so a quote is missing or not "
+                "doubled",
+                line=line + int(np.searchsorted(cuts.newlines, at)),
+            )
+
     def _refuse_long_cells(self, separators: Positions, newlines: Positions, line: int) -> None:
         if len(separators) and np.diff(separators, prepend=-1).max() > MAX_FIELD_BYTES:
             at = separators[np.diff(separators, prepend=-1).argmax()]
@@ -247,6 +287,41 @@ class Blocks:
                 f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
                 line=line + int(np.searchsorted(newlines, at)),
             )
+
+
+def _foreign(a: NDArray[np.uint8]) -> Positions:
+    """Where control characters of C1 and byte-order marks begin."""
+    leads = np.flatnonzero((a == 0xC2) | (a == 0xEF))
+    second, third = a[leads + 1], a[np.minimum(leads + 2, len(a) - 1)]
+    is_c1 = (a[leads] == 0xC2) & (second < 0xA0)
+    found: Positions = leads[is_c1 | ((a[leads] == 0xEF) & (second == 0xBB) & (third == 0xBF))]
+    return found
+
+
+def _has_odd_blank(data: bytes, a: NDArray[np.uint8], separators: Positions, delimiter: int) -> bool:
+    """Whether a blank stands at the edge of a cell or beside another one, or one that is no space stands anywhere.
+
+    To look at the whole block is a fraction of the work of looking at each cell. Quoted cells may be taken for odd.
+    """
+    if delimiter != TAB and b"\t" in data:
+        return True
+    if a[0] == SPACE or (a[separators[:-1] + 1] == SPACE).any() or (a[separators - 1] == SPACE).any():
+        return True
+    # two spaces side by side: one number of two bytes, that begins at an even place or at an odd one
+    if any((np.frombuffer(data, np.uint16, (len(a) - at) // 2, at) == _TWO_SPACES).any() for at in (0, 1)):
+        return True
+    if b'"' in data:
+        quotes = np.flatnonzero(a == QUOTE)
+        if (a[quotes - 1] == SPACE).any() or (a[quotes + 1] == SPACE).any():
+            return True
+    if data.isascii():
+        return False
+    leads = np.flatnonzero(a >= _FIRST_LEAD)
+    # the data end in LF, so that two bytes follow every lead byte of two, and are looked at for one of three
+    code = (
+        (a[leads].astype(np.int64) << 16) | (a[leads + 1].astype(np.int64) << 8) | a[np.minimum(leads + 2, len(a) - 1)]
+    )
+    return bool(np.isin(code, _ODD_OF_THREE).any() or np.isin(code >> 8, _ODD_OF_TWO).any())
 
 
 def _in_a_row(lines: Positions, quotes_before: Positions, count: int) -> Positions:

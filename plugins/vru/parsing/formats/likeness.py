@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from vru.contracts import Column, Resource
 from vru.parsing.formats.csv_structure import Flags, Likeness
+from vru.parsing.formats.csv_swallowed import Telling
 from vru.parsing.header import HeaderMap
 from vru.parsing.values import ColumnReader
 
@@ -43,7 +45,7 @@ def likeness(resource: Resource, columns: HeaderMap, delimiter: str) -> Likeness
         values = np.zeros(frame.height, np.int64)
         is_like = np.ones(frame.height, np.bool_)
         for reader, positions in telling:
-            parts = [pl.col(str(p)).fill_null("").str.strip_chars() for p in positions]
+            parts = [pl.col(str(p)).fill_null("") for p in positions]
             received, value = reader.read(frame.select(pl.concat_str(parts, separator=" ")).to_series())
             has_value, is_blank = value.is_not_null().to_numpy(), received.is_null().to_numpy()
             values += has_value
@@ -51,6 +53,28 @@ def likeness(resource: Resource, columns: HeaderMap, delimiter: str) -> Likeness
         return is_like & (values >= due)
 
     return Likeness(LINES_OF_TWO if due == 2 else LINES_OF_ONE, is_record)
+
+
+def telling(resource: Resource, columns: HeaderMap) -> Telling | None:
+    """What tells a record of this table from words, cell by cell; None where nothing does."""
+    readers = [
+        (ColumnReader(column), columns.positions[column.name])
+        for column in resource.header_columns
+        if column.name in columns.positions and is_telling(column)
+    ]
+    if not readers:
+        return None
+
+    def read(records: list[list[str]]) -> NDArray[np.int8]:
+        out = np.zeros((len(records), len(readers)), np.int8)
+        for number, (reader, places) in enumerate(readers):
+            cells = pl.Series([" ".join(record[p] for p in places) for record in records], dtype=pl.String)
+            received, value = reader.read(cells)
+            is_blank = received.is_null().to_numpy() & reader.column.nullable
+            out[:, number] = np.where(value.is_not_null().to_numpy(), 1, np.where(is_blank, 0, -1))
+        return out
+
+    return Telling([places for _, places in readers], read)
 
 
 def is_telling(column: Column) -> bool:

@@ -21,12 +21,14 @@ from vru.parsing.stream import (
     MAX_HEADER_BYTES,
     MAX_RECORD_BYTES,
     Source,
-    has_control,
+    foreign,
     read_exactly,
 )
 
 MAX_TEXT_BYTES = 64 << 20
 READ_BYTES = 1 << 20
+#: Values of JSON that say nothing.
+BLANK_VALUES: tuple[Any, ...] = (None, "", [])
 
 
 @dataclass
@@ -82,7 +84,7 @@ def open_records(
     if not first:
         raise Unreadable("no_rows", "there is not one record; fetch it again, and ask the partner if it stays so")
     unasked -= {c.name for c in resource.columns}
-    opened = Opened([], HeaderMap({}, 0, (), None), iter(()))
+    opened = Opened([], HeaderMap({}, 0, ()), iter(()))
     opened.columns = _match(resource, opened.headers, first, unasked)
     opened.source = _chunks(resource, opened, first, pages, chunk_rows, unasked)
     return opened
@@ -108,8 +110,9 @@ def _match(resource: Resource, headers: list[str], page: list[Record], unasked: 
             line=page[0].ordinal,
         )
     columns = match_header(resource, headers)
-    if columns.index_position is not None:
-        raise Unreadable("blank_header", "a property has no name; ask the partner to name it")
+    for name in (headers[position] for position in columns.unnamed):
+        if any(record.values.get(name) not in BLANK_VALUES for record in page):
+            raise Unreadable("blank_header", "a property that holds values has no name; ask the partner to name it")
     return columns
 
 
@@ -150,11 +153,16 @@ def _chunks(
                     reason = "a property holds a list or an object, but the contract wants one value"
                     rejects.append(Reject(record.ordinal, "", "nested_value", reason, {}))
                     continue
-                bad = [c for c, text in cells.items() if text and c not in json_columns and has_control(text)]
+                bad = [
+                    (c, *found)
+                    for c, text in cells.items()
+                    if text and c not in json_columns and (found := foreign([text]))
+                ]
                 if bad:
                     received = {c: text or "" for c, text in cells.items()}
-                    reason = f"{bad[0]}: the value holds a control character"
-                    rejects.append(Reject(record.ordinal, bad[0], "control_character", reason, received))
+                    column, code, words = bad[0]
+                    reason = f"{column}: the value holds {words}"
+                    rejects.append(Reject(record.ordinal, column, code, reason, received))
                 else:
                     rows.append((record.ordinal, cells))
             yield Cells(
@@ -164,6 +172,8 @@ def _chunks(
                 len(part),
             )
         page = next(pages, None)
+    if columns.unnamed:
+        opened.warnings.append("a property without a name is blank; left out")
 
 
 def _refuse_long(text: str | None, is_json: bool, ordinal: int) -> None:

@@ -16,13 +16,17 @@ from vru.landing.workbook import MAGIC
 from vru.parsing.formats.base import Opened, Sizes
 from vru.parsing.header import HeaderMap, fits, match_header
 from vru.parsing.model import Cells, Reject, Unreadable
-from vru.parsing.stream import MAX_COLUMNS, MAX_FIELD_BYTES, Source, has_control, read_exactly
+from vru.parsing.stream import MAX_COLUMNS, MAX_FIELD_BYTES, Source, foreign, read_exactly
+from vru.parsing.unnamed import blank_columns
+from vru.spelling import trimmed
 
 WORDS = "a sheet of a workbook"
 READ_BYTES = 1 << 20
 PREAMBLE_ROWS = 20
 MAX_BLANK_ROWS = 1_000
 MAX_NOTES = 10_000
+#: What a cell may not hold, as a line of a sheet writes it.
+_TO_LOOK_AT = re.compile(r"\\u00|\\b|\\f|[\x7f-\x9f\ufeff]")
 MIN_WIDTH_OF_NOTE = 3  # in a narrower table a row with one filled cell is a record like any other
 
 
@@ -79,7 +83,7 @@ def _match(resource: Resource, names: list[str], line: int) -> HeaderMap:
         {column: tuple(at[p] for p in positions) for column, positions in found.positions.items()},
         len(names),
         found.unknown,
-        None,
+        (),
         {at[p]: text for p, text in found.wide.items()},
         line,
     )
@@ -161,7 +165,7 @@ class _Sheet:
         merged = sorted((one for one in self._merged if one.first_row > self.header_end), key=lambda m: -m.first_row)
         active: list[_Merged] = []
         for row in self.rows:
-            first = next((cell.strip() for cell in row.cells if cell and cell.strip()), "")
+            first = next((text for cell in row.cells if cell and (text := trimmed(cell))), "")
             if ends_at and ends_at.search(first):
                 return
             while merged and merged[-1].first_row <= row.number:
@@ -198,7 +202,7 @@ def _row(line: str) -> Row:
             f"a cell is longer than {MAX_FIELD_BYTES >> 20} MiB; ask the partner whether the file is whole",
             line=int(number),
         )
-    return Row(int(number), texts, any(mark in line for mark in ("\\u00", "\\b", "\\f", "\x7f")))
+    return Row(int(number), texts, _TO_LOOK_AT.search(line) is not None)
 
 
 def _text(cell: Any) -> str | None:
@@ -243,7 +247,7 @@ class _Reader:
         for row in self._sheet.records():
             self._note_blank(before, row.number, skipped)
             before = row.number
-            if self._columns.width >= MIN_WIDTH_OF_NOTE and sum(bool(c and c.strip()) for c in row.cells) == 1:
+            if self._columns.width >= MIN_WIDTH_OF_NOTE and sum(bool(c and trimmed(c)) for c in row.cells) == 1:
                 notes.append(row)
                 if len(notes) <= MAX_NOTES:
                     continue
@@ -263,6 +267,9 @@ class _Reader:
             )
         for one in notes:
             self._take(one)
+        margin = min((p for at in self._columns.cells.values() for p in at), default=0)  # left of the table
+        index = self._index[0] if self._index else None
+        self._warnings += blank_columns(p for p in self._unnamed if p > margin and p != index)
         if self._rows or self._rejects:
             yield self._cells()
 
@@ -281,12 +288,12 @@ class _Reader:
         """Keep a record, or its reject."""
         self._count += 1
         self._refuse_unnamed(row)
-        if row.is_odd and any(cell and has_control(cell) for cell in row.cells):
+        found = foreign(cell for cell in row.cells if cell) if row.is_odd else None
+        if found:
             positions = self._columns.positions
             record = {name: self._joined(row, at) or "" for name, at in positions.items()}
-            column = next((name for name, text in record.items() if has_control(text)), "")
-            reason = "the record holds a control character"
-            self._rejects.append(Reject(row.number, column, "control_character", reason, record))
+            column = next((name for name, text in record.items() if foreign([text])), "")
+            self._rejects.append(Reject(row.number, column, found[0], f"the record holds {found[1]}", record))
         else:
             self._rows.append(row)
 
@@ -297,7 +304,7 @@ class _Reader:
         found = [
             position
             for position, cell in enumerate(row.cells)
-            if cell and cell.strip() and (position in self._unnamed or position >= self._columns.width)
+            if cell and trimmed(cell) and (position in self._unnamed or position >= self._columns.width)
         ]
         text = row.cells[found[0]] if len(found) == 1 else None
         index = (found[0], int(text) - self._count) if text and text.lstrip("-").isdigit() else None

@@ -18,6 +18,7 @@ from vru.contracts.values import SharedValues, shared_values
 from vru.quality.checks.base import BetweenCheck, Pct, TextColumn
 from vru.quality.checks.sql import literal, quoted
 from vru.quality.checks.subject import Subject
+from vru.spelling import compared
 
 Reference = Annotated[dict[str, str], Field(min_length=1)]
 """Where codes and their names are known from: `feed`, `resource`, and the columns `code` and `name` there."""
@@ -69,7 +70,7 @@ class _CodeBesideName(BetweenCheck):
         Where areas are listed, no record is judged of which neither code nor name is one of theirs.
         """
         code, name = quoted(self.column), quoted(self.name)
-        pairs = f"{_compared(code)} as code, {_compared(name)} as name"
+        pairs = f"ops.compared({code}) as code, ops.compared({name}) as name"
         return f"""
             with h as (
                 select {on.earlier()} as batch_id
@@ -127,8 +128,8 @@ class _CodeBesideName(BetweenCheck):
         named = self.reference
         table = f"{quoted('raw')}.{quoted(load_contract(named['feed']).raw_table(named['resource']))}"
         return f"""
-            select distinct {_compared("r." + quoted(named["code"]))} as code,
-                   {_compared("r." + quoted(named["name"]))} as name
+            select distinct ops.compared(r.{quoted(named["code"])}) as code,
+                   ops.compared(r.{quoted(named["name"])}) as name
             from {table} r join ops.batch b on b.batch_id = r.batch_id
             where b.status = 'admitted' and b.feed = {literal(named["feed"])}
               and r.{quoted(named["code"])} is not null and r.{quoted(named["name"])} is not null
@@ -140,11 +141,11 @@ class _CodeBesideName(BetweenCheck):
             return "null::text"
         listed = self._listed()
         cases = " ".join(
-            f"when {_compared(literal(spelling))} then {literal(code)}"
+            f"when {literal(compared(spelling))} then {literal(code)}"
             for value, code in listed.codes.items()
             for spelling in (value, *listed.spellings[value])
         )
-        return f"case btrim(regexp_replace({name}, {literal(self.strip)}, '', 'i')) {cases} end"
+        return f"case ops.trimmed(regexp_replace({name}, {literal(self.strip)}, '', 'i')) {cases} end"
 
     def _listed(self) -> SharedValues:
         return shared_values(str(self.values))
@@ -200,8 +201,3 @@ class CodeBesideAnotherName(_CodeBesideName):
                 from judged
             ) d
         """
-
-
-def _compared(text: str) -> str:
-    """A text as names are compared: without case and blanks around it."""
-    return f"lower(btrim({text}))"

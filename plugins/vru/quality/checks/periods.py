@@ -89,7 +89,7 @@ class NoAreaVanished(PeriodCheck):
     def statement(self, on: Subject) -> str:
         """Areas of the earlier periods without a row here."""
         column = quoted(self.column)
-        area = f"regexp_replace({column}, {literal(self.strip)}, '')"
+        area = f"ops.compared(regexp_replace(ops.trimmed({column}), {literal(self.strip)}, ''))"
         code = "null::text" if self.code is None else f"r.{quoted(self.code)}"
         # a code that stood beside a foreign name by mistake does not keep that name's area alive
         by_code = (

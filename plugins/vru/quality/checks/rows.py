@@ -216,8 +216,8 @@ class KeyIsUnique(RowCheck):
             f"where {' and '.join(f'{name} is not null' for name in names)} "
             f"group by {_key(shape)} having count(distinct {_content(shape)}) > 1)"
         )
-        as_text = ", ".join(f"lower(btrim({name}::text))" for name in names)
-        received = [f"lower(btrim(record ->> {literal(name)}))" for name in shape.key]
+        as_text = ", ".join(f"ops.compared({name}::text)" for name in names)
+        received = [f"ops.compared(record ->> {literal(name)})" for name in shape.key]
         unread = (
             f"select {', '.join(received)} from quarantine.row where batch_id = {on.batch:d} and stage = 'parse' "
             f"and {' and '.join(f'{cell} is not null' for cell in received)}"
@@ -263,8 +263,8 @@ def _is_day(limit: object) -> bool:
 
 
 def _key(resource: Resource) -> str:
-    """The key as compared: text trimmed and without case, so that a variant in spelling is no second key."""
-    return ", ".join(_compared(resource.column(name), ignore_case=True) for name in resource.key)
+    """The key as compared, so that a variant in spelling is no second key."""
+    return ", ".join(_compared(resource.column(name)) for name in resource.key)
 
 
 def _content(resource: Resource) -> str:
@@ -272,8 +272,6 @@ def _content(resource: Resource) -> str:
     return f"md5(row({', '.join(others)})::text)"
 
 
-def _compared(column: Column, *, ignore_case: bool = False) -> str:
+def _compared(column: Column) -> str:
     name = quoted(column.name)
-    if column.sql_type != "text":
-        return name
-    return f"lower(btrim({name}))" if ignore_case else f"btrim({name})"
+    return f"ops.compared({name})" if column.sql_type == "text" else name

@@ -50,6 +50,13 @@ class Subject:
             raise ValueError(f"{self.table} follows no contract")
         return self.resource
 
+    def word(self, column: str, table: str = "") -> str:
+        """SQL of a cell as words are compared: of a batch's text without a list of values, else the cell as it is."""
+        name = f"{table}.{quoted(column)}" if table else quoted(column)
+        columns = self.resource.columns if self.resource else ()
+        is_free = any(c.name == column and c.type == "text" and c.values is None for c in columns)
+        return f"ops.compared({name})" if is_free else name
+
     @property
     def received(self) -> str:
         """All rows of the batch (of the table, if there is none), as a sub-select."""

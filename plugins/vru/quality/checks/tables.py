@@ -26,6 +26,7 @@ from vru.quality.checks.base import (
 from vru.quality.checks.rows import Value
 from vru.quality.checks.sql import literal, quoted
 from vru.quality.checks.subject import Subject
+from vru.spelling import compared
 
 
 class ShareCheck(RowsCheck):
@@ -79,13 +80,13 @@ class CodeIsThatOfName(ShareCheck):
         listed = self._listed()
         name = quoted(self.name)
         if self.strip:
-            name = f"regexp_replace(btrim({name}), {literal(self.strip)}, '')"
+            name = f"regexp_replace(ops.trimmed({name}), {literal(self.strip)}, '')"
         codes = " ".join(
-            f"when {literal(spelling.strip().lower())} then {literal(code)}"
+            f"when {literal(compared(spelling))} then {literal(compared(code))}"
             for value, code in listed.codes.items()
             for spelling in (value, *listed.spellings[value])
         )
-        return f"((btrim({quoted(self.column)}) <> case lower(btrim({name})) {codes} end) is true)"
+        return f"((ops.compared({quoted(self.column)}) <> case ops.compared({name}) {codes} end) is true)"
 
     def _listed(self) -> SharedValues:
         return shared_values(self.values)

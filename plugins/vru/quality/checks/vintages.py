@@ -182,7 +182,8 @@ class ShareShift(VintageCheck):
                 select o.{unit} from {on.compared} o where o.batch_id = {on.batch:d}
             ),
             counted as (
-                select r.{column} as value, count(*) filter (where r.batch_id = e.batch_id)::numeric as before,
+                select {on.word(rule.column, "r")} as value,
+                       count(*) filter (where r.batch_id = e.batch_id)::numeric as before,
                        count(*) filter (where r.batch_id = {on.batch:d})::numeric as after
                 from {on.compared} r join both_hold on both_hold.unit = r.{unit} cross join e
                 where r.batch_id in (e.batch_id, {on.batch:d})
@@ -228,10 +229,11 @@ class NoValueVanished(VintageCheck):
                    case when e.batch_id is null then 'no earlier vintage' else count(m.value) || ' values vanished' end
             from e
             left join lateral (
-                select p.{column} as value from {on.compared} p where p.batch_id = e.batch_id and p.{column} is not null
+                select {on.word(self.column, "p")} as value from {on.compared} p
+                where p.batch_id = e.batch_id and p.{column} is not null
                 group by 1 having count(*) >= {literal(self.min_rows)}
                 except
-                select o.{column} from {on.compared} o where o.batch_id = {on.batch:d}
+                select {on.word(self.column, "o")} from {on.compared} o where o.batch_id = {on.batch:d}
             ) m on true
             group by e.batch_id
         """
