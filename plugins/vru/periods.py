@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,11 @@ def unit_end(day: date, grain: Grain) -> date:
 def last_day(month: date) -> date:
     """The last day of the month that holds this day."""
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
+
+
+def london_day(instant: date | datetime) -> date:
+    """The day of an instant in London; a date is its own."""
+    return instant.astimezone(LONDON).date() if isinstance(instant, datetime) else instant
 
 
 def shifted(month: date, count: int) -> date:

@@ -89,7 +89,11 @@ SERIES = Layout(
         Column("upper_limit", "double precision", "Exact Poisson 0.99865 quantile, widened if overdispersed."),
         Column("phase_start", "date", "First month of the phase."),
         Column("phase_reason", "text", "'start', 'break', 'sustained shift' or 'after a real change'."),
-        Column("phase_note", "text", "The break or the real change with which the phase begins, by name."),
+        Column(
+            "phase_note",
+            "text",
+            "What the phase begins with: the break or real change by name, the step with its size.",
+        ),
         Column("baseline_start", "date", "First month of the phase's baseline."),
         Column("baseline_end", "date", "Last month of the phase's baseline."),
         Column("chart_rules", "text", "Rules met, with commas: limit, run, two_of_three."),

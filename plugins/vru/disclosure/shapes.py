@@ -144,7 +144,7 @@ def series(
                     "upper_limit": phase.upper,
                     "phase_start": phase.start,
                     "phase_reason": phase.reason,
-                    "phase_note": _begun_by(phase, breaks),
+                    "phase_note": _begun_by(phase, breaks, judged.steps),
                     "baseline_start": phase.baseline_start,
                     "baseline_end": phase.baseline_end,
                 }
@@ -393,6 +393,7 @@ def levels(facts: Sequence[Fact], rows: Sequence[Row], judged: Judged, compared:
             "is_exempt": True,
             "expected_count": window.expected,
             "p_value": window.p_value,
+            "significance": level.SIGNIFICANCE,
             "rate_ratio": window.ratio,
             "ratio_low": window.ratio_low,
             "ratio_high": window.ratio_high,
@@ -470,16 +471,19 @@ def judge_series(facts: Sequence[Fact], breaks: Sequence[SeriesBreak]) -> Judged
     )
 
 
-def _begun_by(phase: control_chart.Phase, breaks: Sequence[SeriesBreak]) -> str | None:
-    """The name of what a phase begins with: of the break in its first month, or of the real change before it."""
-    before = shifted(phase.start, -1)
+def _begun_by(phase: control_chart.Phase, breaks: Sequence[SeriesBreak], found: Sequence[steps.Step]) -> str | None:
+    """What a phase begins with: the step and its size, the break in its first month, or the real change before it."""
     if phase.reason == "break":
-        found = [b.name for b in breaks if not b.is_real_change and b.start.replace(day=1) == phase.start]
+        names = [b.name for b in breaks if not b.is_real_change and b.start.replace(day=1) == phase.start]
     elif phase.reason == "after a real change":
-        found = [b.name for b in breaks if b.covers(before)]
+        names = [f"after {b.name}" for b in breaks if b.covers(shifted(phase.start, -1))]
     else:
-        found = []
-    return "; ".join(found) or None
+        names = [
+            f"{s.before:.0f} → {s.after:.0f} a year ({s.ratio_low:.2f} to {s.ratio_high:.2f} times)"
+            for s in found
+            if s.month == phase.start
+        ]
+    return "; ".join(names) or None
 
 
 def _by_area(facts: Iterable[Fact]) -> dict[tuple[str, str], list[Fact]]:
