@@ -221,9 +221,8 @@ LEVEL = Layout(
         Column("value_count", "integer not null", "{Unit} in them."),
         EXEMPT,
         Column("expected_count", "double precision not null", "{Unit} at the reference's rate per resident."),
-        Column(
-            "p_value", "double precision not null", "Exact conditional test; 0.005 or less in one window is a change."
-        ),
+        Column("p_value", "double precision not null", "Of the exact conditional test of this window."),
+        Column("significance", "double precision not null", "The smaller p-value at which the level is another."),
         Column("rate_ratio", "double precision", "Rate per resident over that of the reference."),
         Column("ratio_low", "double precision", "Lower end of its exact 95 % interval, widened if overdispersed."),
         Column("ratio_high", "double precision", "Upper end of its exact 95 % interval, widened if overdispersed."),
