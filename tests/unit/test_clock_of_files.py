@@ -41,7 +41,9 @@ def test_where_none_is_stated_it_is_the_end_of_the_newest_admitted_period(world:
 
 
 def test_where_nothing_is_admitted_it_is_the_wall_clock(world: dict[str, object]) -> None:
-    change("insert into ops.batch_status (batch_id, status, reason, since) select batch_id, 'withdrawn', '', now() from ops.batch")
+    change(
+        "insert into ops.batch_status (batch_id, status, reason, since) select batch_id, 'withdrawn', '', now() from ops.batch"
+    )
     assert clock.today("files") == london_day(clock.now())
 
 

@@ -199,14 +199,22 @@ def _trend_spec(
         )
     # Only a step says by how much: levels before and after a change of recording are not comparable.
     steps = [
-        {"month": level["start"], "at": level["upper"], "word": level["words"]} for level in stretches if level["words"]
+        {"month": level["start"], "end": level["end"], "at": level["upper"], "word": level["words"]}
+        for level in stretches
+        if level["words"]
     ]
     if steps and width > 500:
-        layers.append(
-            alt.Chart(alt.Data(values=steps))
-            .mark_text(align="left", dy=-size * 0.6, color=INK, fontSize=size - 2, fontWeight="bold")
-            .encode(x=alt.X("month:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
-        )
+        # words that begin late would run over the right edge: they end with their phase
+        middle = shown[len(shown) // 2]["period_start"].isoformat()
+        for at, align, found in (
+            ("month", "left", [step for step in steps if step["month"] <= middle]),
+            ("end", "right", [step for step in steps if step["month"] > middle]),
+        ):
+            layers.append(
+                alt.Chart(alt.Data(values=found))
+                .mark_text(align=align, dy=-size * 0.6, color=INK, fontSize=size - 2, fontWeight="bold")
+                .encode(x=alt.X(f"{at}:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
+            )
     if is_synthetic:
         layers.append(_watermark(alt, width, height, size))
     return _finish(alt.layer(*layers), width, height, size)

@@ -46,7 +46,7 @@ def ratio(
     if dispersion > 1:
         wider = dispersion**0.5 * float(stdtrit(degrees, 0.975)) / 1.959964
         low, high = middle * (low / middle) ** wider, middle * (high / middle) ** wider
-    return middle, float(low), float(high)
+    return float(middle), float(low), float(high)
 
 
 def dispersion(years: Any) -> Any:

@@ -94,7 +94,9 @@ def test_chart_limits_news_level_and_steps_leave_only_where_every_month_is_exemp
     assert rows[-1]["phase_note"].startswith("108 → 192 a year")
     (verdict,) = shapes.verdict(facts, rows, judged, compared)
     assert verdict["p_value"] is not None
-    assert shapes.step_rows(facts, rows, judged)
+    (step,) = shapes.step_rows(facts, rows, judged)
+    values = {type(value).__module__ for row in (step, verdict, *rows) for value in row.values()}
+    assert values <= {"builtins", "datetime"}, "a driver cannot write what numpy made"
     cells = shown(facts, lambda f: f.period_start != date(2018, 5, 1))
     rows = shapes.series(spec, facts, cells, [], judged)
     drawn = ("centre_line", "upper_limit", "lower_limit", "chart_rules", "phase_note", "is_signal")

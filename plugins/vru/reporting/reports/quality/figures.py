@@ -72,7 +72,7 @@ def level(content: Content) -> str:
         return ""
     windows = sorted(content.levels, key=lambda row: row["p_value"])
     shown = windows[:1] if word != "no difference" else sorted(windows, key=lambda row: row["window_months"])
-    months = " and ".join(str(row["window_months"]) for row in shown) or "newest"
+    months = " and ".join(str(row["window_months"]) for row in shown) or "newest 36 or 60"
     said: str = SAID["levels"][word].format(months=months, newest=month(content.verdict["newest_month"]))  # type: ignore[index]
     return said
 
@@ -108,7 +108,10 @@ def level_evidence(content: Content) -> list[str]:
     for row in sorted(content.levels, key=lambda row: row["window_months"]):
         ratio = ""
         if row["rate_ratio"] is not None:
-            ratio = f", {row['rate_ratio']:.2f} times (95 % interval {row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+            ratio = (
+                f", {row['rate_ratio']:.2f} times (95 % interval {row['ratio_low']:.2f} to {row['ratio_high']:.2f}; "
+                f"p {row['p_value']:.3f})"
+            )
         found.append(
             f"{_counted(row['value_count'])} in the {row['window_months']} months to {month(row['period_end'])}, where "
             f"the rate per resident of {_years(row['reference_start'], row['reference_end'])} gives "
@@ -290,7 +293,7 @@ def map_description(boroughs: Sequence[Row]) -> str:
     first, last = boroughs[0]["period_start"].year, boroughs[0]["period_end"].year
     classes = [sum(charts.class_of(b["rate_per_100k"]) == n for b in rated) for n in range(len(charts.class_labels()))]
     shades = ", ".join(
-        f"{count} {label}" for count, (label, _) in zip(classes, charts.class_labels(), strict=True) if count
+        f"{count} at {label}" for count, (label, _) in zip(classes, charts.class_labels(), strict=True) if count
     )
     white = len(boroughs) - len(rated)
     return (
