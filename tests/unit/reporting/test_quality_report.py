@@ -348,8 +348,8 @@ SENTENCES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
             ("52 victims in the 3 months to November 2021 (95 % interval 39 to 68); at the level of", ""),
             ("about 77 were to be expected.", "{expected} were to be expected."),
             ("The 60 months to December 2021 had more than the rate of 2014 and 2015 gives.", ""),
-            ("695 victims in the 60 months to December 2021, where the rate per resident of 2014 and 2015 gives 556, 1.25 "
-             "times (95 % interval 1.07 to 1.46; p 0.004). The rate of 2003 to 2008 would have given 1,057 in 60 months.", ""),
+            ("695 victims in the 60 months to December 2021, where the rate of 2014 and 2015 gives 556 (1.25 times, 95 % "
+             "interval 1.07 to 1.46, p 0.004) and that of 2003 to 2008 1,057.", ""),
             ("The level stepped from 103 to 140 a year in September 2018 (95 % interval June 2017 to February 2019; 1.36 "
              "times, 1.10 to 1.70).", ""),
             ("Some counts are rounded or hidden to protect people.", "Counts are exact and public."),

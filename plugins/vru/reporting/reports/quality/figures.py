@@ -32,8 +32,12 @@ def what_changed(content: Content, asked: Asked) -> Statement:
         answer, first = SAID["old"].format(**said), " ".join(part for part in parts if part)
     else:
         answer, first = " ".join(part for part in parts if part), SAID["age"].format(**said)
-    evidence = [first, *news_evidence(verdict), *level_evidence(content), *step_evidence(content)]
-    return Statement(question, answer, " ".join(evidence))
+    return Statement(question, answer, " ".join([first, *news_evidence(verdict), *level_evidence(content)[:1]]))
+
+
+def details(content: Content) -> list[str]:
+    """What the head of the page has no room for: the other window of the level, and the newest step."""
+    return [*level_evidence(content)[1:], *step_evidence(content)]
 
 
 def is_old(content: Content, asked: Asked) -> bool:
@@ -67,13 +71,13 @@ def news(verdict: Row) -> str:
 
 def level(content: Content) -> str:
     """How the newest years stand to 2014 and 2015 (definitions B15a); nothing where they cannot be compared."""
-    word = content.verdict["level_verdict"] if content.verdict else None
-    if word is None:
+    if content.verdict is None or content.verdict["level_verdict"] is None:
         return ""
+    word = content.verdict["level_verdict"]
     windows = sorted(content.levels, key=lambda row: row["p_value"])
     shown = windows[:1] if word != "no difference" else sorted(windows, key=lambda row: row["window_months"])
     months = " and ".join(str(row["window_months"]) for row in shown) or "newest 36 or 60"
-    said: str = SAID["levels"][word].format(months=months, newest=month(content.verdict["newest_month"]))  # type: ignore[index]
+    said: str = SAID["levels"][word].format(months=months, newest=month(content.verdict["newest_month"]))
     return said
 
 
@@ -103,34 +107,41 @@ def news_evidence(verdict: Row) -> list[str]:
 
 
 def level_evidence(content: Content) -> list[str]:
-    """The counts behind the level, and the years before 2014, which was a low."""
-    found = []
-    for row in sorted(content.levels, key=lambda row: row["window_months"]):
+    """The counts behind the level, the window with the smaller p-value first, beside the years before the reference."""
+    found: list[str] = []
+    for row in sorted(content.levels, key=lambda row: row["p_value"]):
         ratio = ""
         if row["rate_ratio"] is not None:
             ratio = (
-                f", {row['rate_ratio']:.2f} times (95 % interval {row['ratio_low']:.2f} to {row['ratio_high']:.2f}; "
+                f" ({row['rate_ratio']:.2f} times, 95 % interval {row['ratio_low']:.2f} to {row['ratio_high']:.2f}, "
                 f"p {row['p_value']:.3f})"
             )
-        found.append(
+        said = (
             f"{_counted(row['value_count'])} in the {row['window_months']} months to {month(row['period_end'])}, where "
-            f"the rate per resident of {_years(row['reference_start'], row['reference_end'])} gives "
-            f"{row['expected_count']:.0f}{ratio}."
+            f"the rate of {_years(row['reference_start'], row['reference_end'])} gives "
+            f"{row['expected_count']:.0f}{ratio}"
         )
-    longest = max(content.levels, key=lambda row: row["window_months"], default=None)
-    if longest is not None and longest["earlier_expected_count"] is not None:
-        broken = [
-            row["phase_note"]
-            for row in content.months
-            if row["phase_reason"] == "break" and row["phase_start"] == row["period_start"]
-            and longest["earlier_end"] < row["period_start"] <= longest["period_end"]
-        ]  # fmt: skip
-        flag = f" (recorded otherwise: {'; '.join(broken)})" if broken else ""
-        found.append(
-            f"The rate of {_years(longest['earlier_start'], longest['earlier_end'])} would have given "
-            f"{longest['earlier_expected_count']:,.0f} in {longest['window_months']} months{flag}."
-        )
+        if not found and row["earlier_expected_count"] is not None:
+            earlier = row["earlier_expected_count"] * row["window_months"] / _longest(content)
+            years = _years(row["earlier_start"], row["earlier_end"])
+            said += f" and that of {years} {earlier:,.0f}{_recorded_otherwise(row, content)}"
+        found.append(f"{said}.")
     return found
+
+
+def _longest(content: Content) -> int:
+    return int(max(row["window_months"] for row in content.levels))
+
+
+def _recorded_otherwise(row: Row, content: Content) -> str:
+    """The breaks of the series between the years before the reference and the newest ones."""
+    names = [
+        m["phase_note"]
+        for m in content.months
+        if m["phase_reason"] == "break" and m["phase_start"] == m["period_start"] and m["phase_note"]
+        and row["earlier_end"] < m["period_start"] <= row["period_end"]
+    ]  # fmt: skip
+    return f" (counted before this change: {'; '.join(names)})" if names else ""
 
 
 def reference_low(content: Content) -> str:

@@ -41,6 +41,7 @@ class QualityReport:
             today=asked.today,
             statements=words.statements(content, asked),
             what_changed=figures.what_changed(content, asked),
+            details=figures.details(content),
             new_series=figures.new_series_years(content),
             overlap=figures.overlap(content),
             reconciliation=figures.reconciliation(content),
