@@ -1,4 +1,4 @@
-"""What day it is: the wall clock, the synthetic today, or the newest vintage that a folder of files states.
+"""What day it is: the wall clock, the synthetic today, or the newest day that admitted files state.
 
 It drives due dates, provisional flags, checks for future dates and report dates only. When something was
 received, admitted or withdrawn is always the wall clock.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from vru.periods import LONDON
+from vru.periods import LONDON, london_day
 from vru.settings import settings
 
 
@@ -23,25 +23,17 @@ def today(profile: str) -> date:
         from vru import sandbox
 
         return sandbox.today(settings().home / "sandbox")
-    if profile == "files":
-        from vru.warehouse import ledger
-        from vru.warehouse.engine import raw_connection
-
-        connection = raw_connection("loader")
-        try:
-            newest = ledger.newest_vintage(connection)
-        finally:
-            connection.close()
-        if newest is not None:
-            return newest.astimezone(LONDON).date()
-    return now().astimezone(LONDON).date()
+    newest = _newest_day() if profile == "files" else None
+    return newest or london_day(now())
 
 
 def today_at(profile: str, known_at: datetime | None = None, admitted_at: datetime | None = None) -> date:
     """The platform's today at (K, W), both now where None: the day of K, or the last on which we asked anyone by W."""
     now_is = today(profile)
     if known_at is not None:
-        return min(now_is, known_at.astimezone(LONDON).date())
+        return min(now_is, london_day(known_at))
+    if admitted_at is not None and profile == "files":
+        return _newest_day(admitted_at) or now_is
     if admitted_at is not None:
         from vru.warehouse import ledger
         from vru.warehouse.engine import raw_connection
@@ -56,7 +48,22 @@ def today_at(profile: str, known_at: datetime | None = None, admitted_at: dateti
 
 def asked_on(profile: str) -> date:
     """The day on which a source is asked: the synthetic today in the sandbox, else the wall clock's."""
-    return today(profile) if profile == "sandbox" else now().astimezone(LONDON).date()
+    return today(profile) if profile == "sandbox" else london_day(now())
+
+
+def audited_on(profile: str, batch_id: int) -> date:
+    """The day by which a check tells what lies in the future: never before the file itself was issued."""
+    now_is = today(profile)
+    if profile != "files":
+        return now_is
+    from vru.warehouse import ledger
+    from vru.warehouse.engine import raw_connection
+
+    connection = raw_connection("loader", name="clock")
+    try:
+        return max(now_is, ledger.stated_day(connection, batch_id) or now_is)
+    finally:
+        connection.close()
 
 
 def note(profile: str) -> None:
@@ -69,6 +76,17 @@ def note(profile: str) -> None:
     try:
         with connection:
             ledger.note_today(connection, day)
+    finally:
+        connection.close()
+
+
+def _newest_day(admitted_at: datetime | None = None) -> date | None:
+    from vru.warehouse import ledger
+    from vru.warehouse.engine import raw_connection
+
+    connection = raw_connection("loader", name="clock")
+    try:
+        return ledger.newest_day(connection, admitted_at)
     finally:
         connection.close()
 

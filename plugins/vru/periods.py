@@ -54,6 +54,11 @@ def last_day(month: date) -> date:
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
+def london_day(instant: date | datetime) -> date:
+    """The day of an instant in London; a date is its own."""
+    return instant.astimezone(LONDON).date() if isinstance(instant, datetime) else instant
+
+
 def shifted(month: date, count: int) -> date:
     """The first day of the month `count` months after (before, if negative) the one that holds this day."""
     number = month.year * 12 + month.month - 1 + count

@@ -137,11 +137,11 @@ def audit(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
     from vru import quality
 
     outcome = Outcome()
-    today = clock.today(profile.current())
+    now_is = profile.current()
     with _one_at_a_time(feed) as connection:
         for batch in ledger.batches_waiting(connection, feed):
             if not batch.is_audited:
-                quality.audit(batch.batch_id, today=today)
+                quality.audit(batch.batch_id, today=clock.audited_on(now_is, batch.batch_id))
                 outcome.batches.append(batch.batch_id)
         for batch in _met(connection, outcome.batches, deliveries):
             if batch.status == "held":

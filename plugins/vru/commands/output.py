@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from vru.errors import printable
+from vru.periods import LONDON
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
+        return f"{value.astimezone(LONDON):%Y-%m-%d %H:%M}"
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
     return escape(printable(str(value)))

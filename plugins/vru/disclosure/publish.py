@@ -28,6 +28,8 @@ from vru.disclosure.recounts import evidence as evidence_for
 from vru.disclosure.shapes import Fact, Key, Row
 from vru.disclosure.specification import Specification, load_specifications
 from vru.landing import Landing
+from vru.statistics import level
+from vru.statistics.judged import Judged, judge
 from vru.warehouse import locks
 
 READERS = ("analyst", "analyst_restricted", "report_reader")
@@ -158,6 +160,7 @@ class _Making:
         self.used: dict[str, list[Release | None]] = {}
         self.keys: dict[str, list[Key | None]] = {}
         self.done: dict[str, list[Row]] = {}
+        self.judged: dict[str, Judged] = {}
 
     def rows(self, spec: Specification) -> list[Row]:
         """The rows of one table; none of one that disagrees with the publisher's file."""
@@ -182,7 +185,8 @@ class _Making:
 
     def _series(self, spec: Specification) -> list[Row]:
         leaving = self.leaving[spec.table]
-        found = shapes.series(spec, leaving, self._cells(spec.table), self._breaks(spec.measures[0]))
+        breaks = self._breaks(spec.measures[0])
+        found = shapes.series(spec, leaving, self._cells(spec.table), breaks, self._judged(spec))
         return self._with_origin(spec, found, leaving)
 
     def _areas(self, spec: Specification) -> list[Row]:
@@ -215,11 +219,49 @@ class _Making:
         return rows_
 
     def _total(self, spec: Specification) -> list[Row]:
-        return shapes.total(spec, self.done[str(spec.of)])
+        source = self.specs[str(spec.of)]
+        measure = source.measures[0]
+        monthly = [
+            f
+            for name, found in self.leaving.items()
+            if self.specs[name].shape == "series" and self.specs[name].measures == source.measures
+            and self.specs[name].period_kind == "month" and name not in self.withheld
+            for f in found
+        ]  # fmt: skip
+        return shapes.total(spec, self.done[source.table], monthly, self.facts[source.table], self.evidence[measure])
 
     def _verdict(self, spec: Specification) -> list[Row]:
         source = self.specs[str(spec.of)]
-        return shapes.verdict(self.leaving[source.table], self.done[source.table], self._breaks(source.measures[0]))
+        return shapes.verdict(
+            self.leaving[source.table], self.done[source.table], self._judged(source), self._compared(source)
+        )
+
+    def _level(self, spec: Specification) -> list[Row]:
+        source = self.specs[str(spec.of)]
+        return shapes.levels(
+            self.leaving[source.table], self.done[source.table], self._judged(source), self._compared(source)
+        )
+
+    def _steps(self, spec: Specification) -> list[Row]:
+        source = self.specs[str(spec.of)]
+        return shapes.step_rows(self.leaving[source.table], self.done[source.table], self._judged(source))
+
+    def _judged(self, source: Specification) -> Judged:
+        """What is said of a series, worked out once."""
+        if source.table not in self.judged:
+            breaks = self._breaks(source.measures[0])
+            self.judged[source.table] = (
+                shapes.judge_series(self.leaving[source.table], breaks) if source.period_kind == "month" else judge([])
+            )
+        return self.judged[source.table]
+
+    def _compared(self, source: Specification) -> level.Level | str:
+        """The newest years of a series against those in which the review begins."""
+        estimates: dict[str, dict[int, int]] = {}
+        for residents, mid_year, series in self._population(source).values():
+            if mid_year is not None:
+                estimates.setdefault(series or "", {})[mid_year] = residents
+        return level.level(self._judged(source).series, estimates)
 
     def _with_origin(self, spec: Specification, found: list[Row], behind: Sequence[Fact | None]) -> list[Row]:
         """Name the release behind each row; of a restricted feed only that there is one."""
@@ -237,16 +279,17 @@ class _Making:
     def _feed(self, definition: str) -> str:
         return next(f.source_feed for found in self.facts.values() for f in found if f.definition_id == definition)
 
-    def _population(self, source: Specification) -> dict[int, int]:
-        """Residents of the area of a series by calendar year."""
+    def _population(self, source: Specification) -> dict[int, tuple[int, int, str]]:
+        """Of the area of a series, by calendar year: residents, mid-year and series of the estimate."""
         areas = sorted({f.area_code for f in self.leaving[source.table]})
         return {
-            r["period_start"].year: r["population_count"]
+            r["period_start"].year: (r["population_count"], r["population_year"], r["population_series"])
             for r in _rows(
                 self.connection,
                 self.schema,
-                "select period_start, population_count from {}.mart_measure where definition_id = %s and is_headline "
-                "and period_kind = 'calendar_year' and area_code = any(%s) and population_count is not null",
+                "select period_start, population_count, population_year, population_series from {}.mart_measure "
+                "where definition_id = %s and is_headline and period_kind = 'calendar_year' and area_code = any(%s) "
+                "and population_count is not null",
                 (source.measures[0], areas),
             )
         }

@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 from vru.disclosure import rules
-from vru.disclosure.exemption import Evidence
+from vru.disclosure.exemption import Evidence, count_of
 from vru.disclosure.specification import Specification
 from vru.periods import months_between, shifted, span
-from vru.statistics import change, control_chart, poisson
+from vru.statistics import control_chart, level, news, poisson, steps
+from vru.statistics.judged import Judged, judge
 
 LONDON_CODE = "E12000007"
 NUMBERS = dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
@@ -68,9 +69,14 @@ class SeriesBreak:
     title: str
     is_real_change: bool
 
+    @property
+    def name(self) -> str:
+        """What it is called: its title up to the colon."""
+        return self.title.partition(":")[0]
+
     def covers(self, month: date) -> bool:
         """Whether ``month`` lies in the time of a real change."""
-        return self.is_real_change and self.start <= month <= (self.end or date.max)
+        return self.is_real_change and self.start.replace(day=1) <= month <= (self.end or date.max)
 
 
 def exact(spec: Specification, facts: Sequence[Fact]) -> list[Fact]:
@@ -101,9 +107,13 @@ def newest_window(facts: Sequence[Fact], size: int) -> list[date]:
 
 
 def series(
-    spec: Specification, facts: Sequence[Fact], cells: Mapping[Key, rules.Cell], breaks: Sequence[SeriesBreak]
+    spec: Specification,
+    facts: Sequence[Fact],
+    cells: Mapping[Key, rules.Cell],
+    breaks: Sequence[SeriesBreak],
+    judged: Judged,
 ) -> list[Row]:
-    """One row for each period; with a c-chart where the periods are months.
+    """One row for each period; with a c-chart, and what was news, where the periods are months.
 
     Centre lines and limits are published only where every charted month is exempt: they could be solved back
     to counts (R14).
@@ -118,14 +128,15 @@ def series(
             "null_reason": f.null_reason,
             "is_provisional": f.is_provisional,
             "is_outside_baseline": any(b.covers(f.period_start) for b in breaks),
-            "series_note": "; ".join(b.title for b in breaks if b.start == f.period_start) or None,
+            "outside_note": "; ".join(b.name for b in breaks if b.covers(f.period_start)) or None,
+            "series_note": "; ".join(b.title for b in breaks if b.start.replace(day=1) == f.period_start) or None,
             "chart_rules": None,
         }
-    run = newest_run(facts)
-    if spec.period_kind == "month" and run and all(rows[month]["is_exempt"] for month, _ in run):
-        for point in chart_of(run, breaks).points:
+    if spec.period_kind == "month" and judged.series and all(rows[month]["is_exempt"] for month, _ in judged.series):
+        signals = {look.month for look in judged.looks if look.is_signal}
+        for point in judged.chart.points:
             phase = point.phase
-            rows[point.month]["chart_rules"] = ",".join(point.rules)
+            rows[point.month] |= {"chart_rules": ",".join(point.rules), "is_signal": point.month in signals}
             if phase is not None:
                 rows[point.month] |= {
                     "centre_line": phase.centre,
@@ -133,6 +144,7 @@ def series(
                     "upper_limit": phase.upper,
                     "phase_start": phase.start,
                     "phase_reason": phase.reason,
+                    "phase_note": _begun_by(phase, breaks, judged.steps),
                     "baseline_start": phase.baseline_start,
                     "baseline_end": phase.baseline_end,
                 }
@@ -140,11 +152,15 @@ def series(
 
 
 def sums(
-    facts: Sequence[Fact], cells: Mapping[Key, rules.Cell], population: Mapping[int, int], evidence: Evidence
+    facts: Sequence[Fact],
+    cells: Mapping[Key, rules.Cell],
+    population: Mapping[int, tuple[int, int, str]],
+    evidence: Evidence,
 ) -> list[Row]:
     """One row for each calendar year: the sum of the published months (R5), with the exact 95 % interval.
 
-    A partial sum has neither interval nor rate; a part-year is not a year's rate (definitions B5).
+    A partial sum has neither interval nor rate; a part-year is not a year's rate (definitions B5). ``population``
+    is calendar year -> residents, mid-year and series of the estimate.
     """
     by_year: dict[int, list[Fact]] = {}
     for f in facts:
@@ -175,7 +191,9 @@ def sums(
                 "hidden_parts": summed.hidden_parts,
                 "is_provisional": any(f.is_provisional for f in known),
                 **_interval(whole),
-                **_rate(whole if is_complete else None, population.get(year)),
+                "population_year": population[year][1] if year in population else None,
+                "population_series": population[year][2] if year in population else None,
+                **_rate(whole if is_complete else None, population[year][0] if year in population else None),
             }
         )
     return rows
@@ -221,22 +239,61 @@ def areas(
     return rows
 
 
-def total(spec: Specification, rows: Sequence[Row]) -> list[Row]:
-    """The one row that sums the visible rows of a table of areas."""
+def total(
+    spec: Specification, rows: Sequence[Row], whole: Sequence[Fact], parts: Sequence[Fact], evidence: Evidence
+) -> list[Row]:
+    """The one row that sums the visible rows of a table of areas, and reconciles them with the whole.
+
+    ``whole`` are the monthly facts of all areas together, ``parts`` the yearly ones of each. What the release behind
+    the areas counts and does not place, and what the newest release counts, leave only where every count is exempt.
+    """
     if not rows:
         return []
+    start, end = rows[0]["period_start"], rows[0]["period_end"]
     summed = rules.total(_cells(rows))
-    return [
-        {
-            "area_code": LONDON_CODE,
-            "area_name": spec.title,
-            "period_start": rows[0]["period_start"],
-            "period_end": rows[0]["period_end"],
-            "value_count": summed.value,
-            "is_partial": summed.is_partial,
-            "hidden_parts": summed.hidden_parts,
-        }
-    ]
+    shown = [r for r in rows if r["value_count"] is not None]
+    is_exempt = not summed.is_partial and all(r["is_exempt"] for r in shown)
+    months = span(start.replace(day=1), end.replace(day=1))
+    release = evidence.release_of(months, shown[0]["area_name"]) if is_exempt and shown else None
+    row: Row = {
+        "area_code": LONDON_CODE,
+        "area_name": spec.title,
+        "period_start": start,
+        "period_end": end,
+        "value_count": summed.value,
+        "is_exempt": is_exempt,
+        "is_partial": summed.is_partial,
+        "hidden_parts": summed.hidden_parts,
+    }
+    if release is not None and release.batch_id in evidence.counted:
+        counted = evidence.counted[release.batch_id]
+        names = {r["area_name"] for r in shown}
+        elsewhere: dict[str, int] = {}
+        for (month, name), count in counted.items():
+            if start <= month <= end and name not in names and count:
+                elsewhere[name or "blank"] = elsewhere.get(name or "blank", 0) + count
+        row["release_count"] = count_of(counted, months)
+        row["unplaced_count"] = sum(elsewhere.values())
+        row["unplaced_names"] = ", ".join(f"{count} {name}" for name, count in sorted(elsewhere.items())) or None
+        known = {f.period_start: f.count for f in whole}
+        newest = [known.get(month) for month in months]
+        together = sum(n for n in newest if n is not None)
+        if None not in newest and evidence.is_exempt(together, months):
+            row["newest_count"] = together
+    row |= _withheld_later(end, whole, parts)
+    return [row]
+
+
+def _withheld_later(end: date, whole: Sequence[Fact], parts: Sequence[Fact]) -> Row:
+    """The first year after ``end`` of which every month of the whole is known and an area is not, and why it is not."""
+    known = {month for f in whole if f.count is not None for month in f.months}
+    covered = {f.area_code for f in parts if f.count is not None}
+    for year in sorted({f.period_start.year for f in parts if f.period_start > end}):
+        missing = [f for f in parts if f.period_start.year == year and f.count is None and f.area_code in covered]
+        if missing and known.issuperset(span(date(year, 1, 1), date(year, 12, 1))):
+            reasons = sorted({f.null_reason for f in missing if f.null_reason})
+            return {"withheld_from": date(year, 1, 1), "withheld_reason": "; ".join(reasons) or None}
+    return {}
 
 
 def cross(spec: Specification, facts: Sequence[Fact], cells: Mapping[Key, rules.Cell]) -> list[Row]:
@@ -268,43 +325,127 @@ def cross(spec: Specification, facts: Sequence[Fact], cells: Mapping[Key, rules.
     return rows
 
 
-def verdict(facts: Sequence[Fact], rows: Sequence[Row], breaks: Sequence[SeriesBreak]) -> list[Row]:
-    """What the newest months of a series say. Numbers other than the word leave only where every month is exempt."""
-    run = newest_run(facts)
-    exempt = {r["period_start"] for r in rows if r["is_exempt"]}
-    is_public = bool(run) and all(month in exempt for month, _ in run)
-    chart = chart_of(run, breaks)
-    newest = max(change.WINDOWS)
-    baseline = change.baseline_of(chart_of(run[:-newest], breaks)) if len(run) > newest else None
-    found = change.compare([n for _, n in run[-newest:]], baseline) if baseline else None
-    word = change.verdict(chart, found, is_passing=found is not None and change.passes([found.p_value])[0])
-    shown = found if is_public else None
-    low_high = poisson.interval(shown.total) if shown else (None, None)
+def verdict(facts: Sequence[Fact], rows: Sequence[Row], judged: Judged, compared: level.Level | str) -> list[Row]:
+    """What the newest months of a series say. Numbers other than the words leave only where every month is exempt."""
+    is_public = _is_public(rows, judged)
+    newest, signal = judged.look, judged.signal
+    shown = (signal.last if signal else newest) if is_public else None
+    year = [count for _, count in judged.series[-12:]] if is_public and len(judged.series) >= 12 else None
+    row: Row = {
+        "area_code": facts[0].area_code if facts else LONDON_CODE,
+        "newest_month": judged.newest,
+        "verdict": judged.verdict,
+        "signal_since": signal.since if signal else None,
+        "signal_month": signal.last.month if signal else None,
+        "why_none": judged.why_none or None,
+        "why_no_chart": judged.chart.why_none or None,
+        "chart_method": control_chart.METHOD,
+        "chart_version": control_chart.VERSION,
+        "test_method": news.METHOD,
+        "test_version": news.VERSION,
+        "test_seed": news.SEED,
+        "significance": news.SIGNIFICANCE,
+        "is_exempt": is_public,
+        "level_verdict": compared.verdict if isinstance(compared, level.Level) else None,
+        "level_why_none": compared if isinstance(compared, str) else None,
+    }
+    if shown is not None:
+        low, high = poisson.interval(shown.window.total)
+        row |= {
+            "p_value": shown.p_value,
+            "window_months": shown.window.months,
+            "window_end": shown.month,
+            "window_count": shown.window.total,
+            "window_low": low,
+            "window_high": high,
+            "expected_count": shown.window.expected,
+            "baseline_start": shown.baseline_start,
+            "baseline_end": shown.baseline_end,
+            "baseline_months": shown.baseline_months,
+            "baseline_mean": shown.baseline_total / shown.baseline_months,
+            "dispersion": shown.dispersion,
+        }
+    if year is not None:
+        low, high = poisson.interval(sum(year))
+        row |= {"year_count": sum(year), "year_low": low, "year_high": high}
+        if newest is not None:
+            row |= {
+                "year_expected_count": newest.baseline_total / newest.baseline_months * 12,
+                "year_baseline_start": newest.baseline_start,
+                "year_baseline_end": newest.baseline_end,
+            }
+    return [row]
+
+
+def levels(facts: Sequence[Fact], rows: Sequence[Row], judged: Judged, compared: level.Level | str) -> list[Row]:
+    """One row for each window that is compared with the reference; none unless every month is exempt (R14)."""
+    if isinstance(compared, str) or not _is_public(rows, judged):
+        return []
+    has_earlier = compared.earlier_total is not None
     return [
         {
-            "area_code": facts[0].area_code if facts else LONDON_CODE,
-            "newest_month": run[-1][0] if run else None,
-            "verdict": word,
-            "why_none": chart.why_none or None,
-            "chart_method": control_chart.METHOD,
-            "chart_version": control_chart.VERSION,
-            "test_method": change.METHOD,
-            "test_version": change.VERSION,
-            "test_seed": change.SEED,
-            "test_family_size": 1,
-            "false_discovery_rate": change.FALSE_DISCOVERY_RATE,
-            "p_value": shown.p_value if shown else None,
-            "window_months": shown.window if shown else None,
-            "window_count": shown.total if shown else None,
-            "window_low": low_high[0],
-            "window_high": low_high[1],
-            "expected_count": shown.expected if shown else None,
-            "baseline_start": shown.baseline.start if shown else None,
-            "baseline_end": shown.baseline.end if shown else None,
-            "baseline_mean": shown.baseline.mean if shown else None,
-            "dispersion": shown.baseline.dispersion if shown else None,
+            "area_code": facts[0].area_code,
+            "area_name": facts[0].area_name,
+            "window_months": window.months,
+            "period_start": window.start,
+            "period_end": window.end,
+            "value_count": window.total,
+            "is_exempt": True,
+            "expected_count": window.expected,
+            "p_value": window.p_value,
+            "significance": level.SIGNIFICANCE,
+            "rate_ratio": window.ratio,
+            "ratio_low": window.ratio_low,
+            "ratio_high": window.ratio_high,
+            "reference_start": level.REFERENCE[0],
+            "reference_end": level.REFERENCE[1],
+            "reference_count": compared.reference_total,
+            "earlier_start": level.EARLIER[0] if has_earlier else None,
+            "earlier_end": level.EARLIER[1] if has_earlier else None,
+            "earlier_count": compared.earlier_total,
+            "earlier_expected_count": compared.earlier_expected,
+            "population_series": compared.population_series,
+            "dispersion": compared.dispersion,
+            "degrees": compared.degrees,
+            "method": level.METHOD,
+            "version": level.VERSION,
         }
+        for window in compared.comparisons
     ]
+
+
+def step_rows(facts: Sequence[Fact], rows: Sequence[Row], judged: Judged) -> list[Row]:
+    """One row for each step in the level; none unless every month is exempt (R14)."""
+    if not _is_public(rows, judged):
+        return []
+    return [
+        {
+            "area_code": facts[0].area_code,
+            "area_name": facts[0].area_name,
+            "period_start": step.month,
+            "earliest": step.earliest,
+            "latest": step.latest,
+            "is_exempt": True,
+            "before_per_year": step.before,
+            "after_per_year": step.after,
+            "rate_ratio": step.ratio,
+            "ratio_low": step.ratio_low,
+            "ratio_high": step.ratio_high,
+            "level_start": step.segment_start,
+            "level_end": step.segment_end,
+            "statistic": step.statistic,
+            "dispersion": step.dispersion,
+            "method": steps.METHOD,
+            "version": steps.VERSION,
+        }
+        for step in judged.steps
+    ]
+
+
+def _is_public(rows: Sequence[Row], judged: Judged) -> bool:
+    """Whether every month that was judged is exempt: then nothing is told that anyone could not work out."""
+    exempt = {r["period_start"] for r in rows if r["is_exempt"]}
+    return bool(judged.series) and all(month in exempt for month, _ in judged.series)
 
 
 def newest_run(facts: Sequence[Fact]) -> list[tuple[date, int]]:
@@ -321,13 +462,28 @@ def newest_run(facts: Sequence[Fact]) -> list[tuple[date, int]]:
     return run[::-1]
 
 
-def chart_of(run: Sequence[tuple[date, int]], breaks: Sequence[SeriesBreak]) -> control_chart.Chart:
-    """The c-chart of months in a row."""
-    return control_chart.c_chart(
-        run,
-        breaks=[b.start for b in breaks if not b.is_real_change],
+def judge_series(facts: Sequence[Fact], breaks: Sequence[SeriesBreak]) -> Judged:
+    """Everything that is said of the newest months in a row."""
+    return judge(
+        newest_run(facts),
+        breaks={b.start.replace(day=1) for b in breaks if not b.is_real_change},
         is_excluded=lambda month: any(b.covers(month) for b in breaks),
     )
+
+
+def _begun_by(phase: control_chart.Phase, breaks: Sequence[SeriesBreak], found: Sequence[steps.Step]) -> str | None:
+    """What a phase begins with: the step and its size, the break in its first month, or the real change before it."""
+    if phase.reason == "break":
+        names = [b.name for b in breaks if not b.is_real_change and b.start.replace(day=1) == phase.start]
+    elif phase.reason == "after a real change":
+        names = [f"after {b.name}" for b in breaks if b.covers(shifted(phase.start, -1))]
+    else:
+        names = [
+            f"{s.before:.0f} → {s.after:.0f} a year ({s.ratio_low:.2f} to {s.ratio_high:.2f} times)"
+            for s in found
+            if s.month == phase.start
+        ]
+    return "; ".join(names) or None
 
 
 def _by_area(facts: Iterable[Fact]) -> dict[tuple[str, str], list[Fact]]:

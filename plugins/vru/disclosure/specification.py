@@ -25,6 +25,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "total": columns.TOTAL,
     "cross": columns.CROSS,
     "verdict": columns.VERDICT,
+    "level": columns.LEVEL,
+    "steps": columns.STEPS,
     "boundaries": columns.BOUNDARIES,
     "provenance": columns.PROVENANCE,
     "withheld": columns.WITHHELD,
@@ -36,11 +38,13 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "sums": frozenset({"of"}),
     "total": frozenset({"of", "title"}),
     "verdict": frozenset({"of"}),
+    "level": frozenset({"of"}),
+    "steps": frozenset({"of"}),
     "boundaries": frozenset({"area_kind"}),
     "provenance": frozenset(),
     "withheld": frozenset(),
 }
-SOURCES = {"sums": ("series",), "verdict": ("series",), "total": ("areas",)}
+SOURCES = {"sums": ("series",), "verdict": ("series",), "level": ("series",), "steps": ("series",), "total": ("areas",)}
 """Shapes of the table that a derived one may be made of."""
 OVERLAPPING = (
     {"rolling_12_months", "month"}, {"rolling_12_months", "quarter"}, {"rolling_12_months", "calendar_year"},
@@ -60,7 +64,9 @@ class Specification(BaseModel):
 
     table: str
     comment: str = Field(min_length=20)
-    shape: Literal["series", "sums", "areas", "total", "cross", "verdict", "boundaries", "provenance", "withheld"]
+    shape: Literal[
+        "series", "sums", "areas", "total", "cross", "verdict", "level", "steps", "boundaries", "provenance", "withheld"
+    ]
     measures: list[str] = []
     """Definition ids."""
     of: str | None = None

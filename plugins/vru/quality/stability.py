@@ -31,7 +31,8 @@ def measure(cursor: Cursor, batch_id: int, contract: Contract, resource: Resourc
         unit = quoted(resource.unit_column)
         within = (
             f"r.{unit} between b.period_start and b.period_end "
-            f"and ops.next_unit(r.{unit}, '{resource.grain}') <= (b.vintage_at - interval '{OLDER_THAN}')::date"
+            f"and ops.next_unit(r.{unit}, '{resource.grain}') "
+            f"<= ((b.vintage_at at time zone 'Europe/London') - interval '{OLDER_THAN}')::date"
         )
     table = f"raw.{quoted(contract.raw_table(resource.name))}"
     cursor.execute(

@@ -26,8 +26,6 @@ RATE_CLASSES = (0.5, 1.0, 1.5, 2.0)
 RATE_COLOURS = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 NO_DATA = "#ffffff"
 
-WIDE_YEARS, NARROW_YEARS = 10, 5
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -44,20 +42,20 @@ class Picture:
 
 
 def trend(months: Sequence[Mapping[str, Any]], *, title: str, description: str, is_synthetic: bool) -> Picture:
-    """The c-chart of a series: its published months in order of time."""
+    """The c-chart of a series: its published months in order of time.
+
+    What is drawn is told by `drawn`, `levels`, `bands` and `outside`, so that words about it can be made of the same.
+    """
     return Picture(
         *(
             safe_svg(
-                _draw(_trend_spec(months, years, width, height, size, is_synthetic=is_synthetic)),
+                _draw(_trend_spec(months, width, height, size, is_synthetic=is_synthetic)),
                 name=f"trend-{name}",
                 title=title,
                 description=description,
                 css_class=f"picture {name}",
             )
-            for name, years, width, height, size in (
-                ("wide", WIDE_YEARS, 790, 330, 14),
-                ("narrow", NARROW_YEARS, 250, 240, 12),
-            )
+            for name, width, height, size in (("wide", 790, 330, 14), ("narrow", 250, 240, 12))
         )
     )
 
@@ -92,20 +90,31 @@ def class_labels() -> list[tuple[str, str]]:
     return list(zip(words, RATE_COLOURS, strict=True))
 
 
+def drawn(months: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The months that are drawn: from the first that is known to the last."""
+    known = [i for i, m in enumerate(months) if m["value_count"] is not None]
+    return months[known[0] : known[-1] + 1] if known else []
+
+
+def outside(months: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The months outside the limits."""
+    return [m for m in months if "limit" in (m["chart_rules"] or "").split(",")]
+
+
 def _trend_spec(
-    months: Sequence[Mapping[str, Any]], years: int, width: int, height: int, size: int, *, is_synthetic: bool
+    months: Sequence[Mapping[str, Any]], width: int, height: int, size: int, *, is_synthetic: bool
 ) -> dict[str, Any]:
     import altair as alt
 
-    newest: date = months[-1]["period_start"]
-    first = date(newest.year - years, newest.month, 1)
-    shown = [m for m in months if m["period_start"] > first]
+    shown = drawn(months)
+    newest: date = shown[-1]["period_start"]
+    beyond = {m["period_start"] for m in outside(shown)}
     data = [
         {
             "month": m["period_start"].isoformat(),
             "count": m["value_count"],
-            "is_signal": "limit" in (m["chart_rules"] or "").split(","),
-            "is_watch": bool(m["chart_rules"]) and "limit" not in m["chart_rules"].split(","),
+            "is_outside": m["period_start"] in beyond,
+            "is_news": bool(m["is_signal"]),
             "is_provisional": m["is_provisional"],
         }
         for m in shown
@@ -116,54 +125,65 @@ def _trend_spec(
     x = alt.X(
         "month:T",
         title=None,
-        axis=alt.Axis(format="%Y", tickCount="year", grid=False, labelFlush=False),
+        axis=alt.Axis(
+            format="%Y",
+            tickCount={"interval": "year", "step": _year_step(len(shown), width)},
+            grid=False,
+            labelFlush=False,
+        ),
         scale=alt.Scale(domain=[shown[0]["period_start"].isoformat(), shifted(newest, 1).isoformat()]),
     )
     y_scale = alt.Scale(domain=[0, top], nice=False)
     y = alt.Y("count:Q", title=None, scale=y_scale, axis=alt.Axis(tickCount=5, tickMinStep=1))
     layers: list[Any] = []
-    outside = _stretches(shown)
-    if outside:
-        bands = [{"start": a.isoformat(), "end": shifted(b, 1).isoformat(), "word": "COVID-19"} for a, b in outside]
-        band = alt.Chart(alt.Data(values=bands))
-        layers.append(band.mark_rect(color="#f3f2f1").encode(x=alt.X("start:T"), x2="end:T"))
-        layers.append(
-            band.mark_text(align="left", dx=4, dy=size, color=GREY, fontSize=size - 2).encode(
-                x=alt.X("start:T"), y=alt.datum(top, type="quantitative", scale=y_scale), text="word:N"
+    shaded = [{"start": a.isoformat(), "end": shifted(b, 1).isoformat(), "word": name} for a, b, name in bands(shown)]
+    if shaded:
+        band = alt.Chart(alt.Data(values=shaded))
+        layers.append(band.mark_rect(color="#e9e8e6").encode(x=alt.X("start:T"), x2="end:T"))
+        if width > 500:  # on a phone the words below the picture name it
+            layers.append(
+                band.mark_text(align="right", dx=-4, dy=size, color=GREY, fontSize=size - 2).encode(
+                    x=alt.X("start:T"), y=alt.datum(top, type="quantitative", scale=y_scale), text="word:N"
+                )
             )
-        )
     base = alt.Chart(source).encode(x=x)
     # A phase's lines run from the start of its first month to the start of the month after its last.
-    levels = alt.Chart(alt.Data(values=_levels(shown)))
+    stretches = levels(shown)
+    lines = alt.Chart(alt.Data(values=stretches))
     for field, dash, colour, weight in (
         ("upper", [4, 3], GREY, 1.2),
         ("lower", [4, 3], GREY, 1.2),
         ("centre", [1, 0], INK, 1.6),
     ):
         layers.append(
-            levels.mark_rule(strokeDash=dash, color=colour, strokeWidth=weight).encode(
+            lines.mark_rule(strokeDash=dash, color=colour, strokeWidth=weight).encode(
                 x=alt.X("start:T"), x2="end:T", y=alt.Y(f"{field}:Q", scale=y_scale)
             )
         )
     known = base.transform_filter("isValid(datum.count)")
     layers.append(known.mark_line(color=BLUE, strokeWidth=1, opacity=0.55).encode(y=y))
-    dot = 34 if width > 500 else 22
+    dot = (30 if width > 500 else 20) if len(shown) <= 120 else (16 if width > 500 else 6)
     layers.append(
-        known.transform_filter("!datum.is_provisional && !datum.is_signal")
+        known.transform_filter("!datum.is_provisional && !datum.is_outside")
         .mark_circle(color=BLUE, size=dot, opacity=1)
         .encode(y=y)
     )
     layers.append(
-        known.transform_filter("datum.is_provisional && !datum.is_signal")
+        known.transform_filter("datum.is_provisional && !datum.is_outside")
         .mark_point(color=BLUE, fill="#ffffff", size=dot, opacity=1, strokeWidth=1.5)
         .encode(y=y)
     )
     layers.append(
-        known.transform_filter("datum.is_signal")
-        .mark_point(shape="diamond", color=ORANGE, fill=ORANGE, size=dot * 3.2, opacity=1)
+        known.transform_filter("datum.is_outside")
+        .mark_point(shape="diamond", color=ORANGE, fill=ORANGE, size=max(30, dot * 3), opacity=1)
         .encode(y=y)
     )
-    for level in _levels(shown)[-1:]:
+    layers.append(
+        known.transform_filter("datum.is_news")
+        .mark_tick(color=ORANGE, orient="vertical", thickness=2, height=8, opacity=1)
+        .encode(y=alt.datum(0, type="quantitative", scale=y_scale))
+    )
+    for level in [each for each in stretches[-1:] if each["end"] == shifted(newest, 1).isoformat()]:
         words = [
             {"month": level["end"], "at": level[field], "word": word}
             for field, word in (
@@ -177,23 +197,24 @@ def _trend_spec(
             .mark_text(align="left", dx=5, color=INK, fontSize=size - 2)
             .encode(x=alt.X("month:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
         )
-    # Levels before and after a change of recording are not comparable, so their difference is not stated.
+    # Only a step says by how much: levels before and after a change of recording are not comparable.
     steps = [
-        {
-            "month": level["start"],
-            "at": level["upper"],
-            "word": f"{before['centre']:.1f} → {level['centre']:.1f}"
-            if level["reason"] == "sustained shift"
-            else "recording changed",
-        }
-        for before, level in itertools.pairwise(_levels(shown))
+        {"month": level["start"], "end": level["end"], "at": level["upper"], "word": level["words"]}
+        for level in stretches
+        if level["words"]
     ]
-    if steps:
-        layers.append(
-            alt.Chart(alt.Data(values=steps))
-            .mark_text(align="left", dy=-size * 0.6, color=INK, fontSize=size - 2, fontWeight="bold")
-            .encode(x=alt.X("month:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
-        )
+    if steps and width > 500:
+        # words that begin late would run over the right edge: they end with their phase
+        middle = shown[len(shown) // 2]["period_start"].isoformat()
+        for at, align, found in (
+            ("month", "left", [step for step in steps if step["month"] <= middle]),
+            ("end", "right", [step for step in steps if step["month"] > middle]),
+        ):
+            layers.append(
+                alt.Chart(alt.Data(values=found))
+                .mark_text(align=align, dy=-size * 0.6, color=INK, fontSize=size - 2, fontWeight="bold")
+                .encode(x=alt.X(f"{at}:T"), y=alt.Y("at:Q", scale=y_scale), text="word:N")
+            )
     if is_synthetic:
         layers.append(_watermark(alt, width, height, size))
     return _finish(alt.layer(*layers), width, height, size)
@@ -271,8 +292,8 @@ def _draw(spec: Mapping[str, Any]) -> str:
     return drawn
 
 
-def _levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each phase among ``months``: where its lines start and end, and how high they are."""
+def levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each phase among ``months``: where its lines start and end, how high they are, and in words how it began."""
     found: list[dict[str, Any]] = []
     phase = None
     for month in months:
@@ -283,7 +304,7 @@ def _levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "centre": month["centre_line"],
                     "lower": month["lower_limit"],
                     "upper": month["upper_limit"],
-                    "reason": month["phase_reason"],
+                    "words": month["phase_note"] or "",
                 }
             )
         if month["centre_line"] is not None:
@@ -292,16 +313,22 @@ def _levels(months: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _stretches(months: Sequence[Mapping[str, Any]]) -> list[tuple[date, date]]:
-    """First and last month of each stretch that stays outside the baselines."""
-    found: list[tuple[date, date]] = []
-    previous = False
+def bands(months: Sequence[Mapping[str, Any]]) -> list[tuple[date, date, str]]:
+    """First and last month of each stretch that stays outside the baselines, with its name."""
+    found: list[tuple[date, date, str]] = []
+    previous: str | None = None
     for month in months:
-        if month["is_outside_baseline"]:
-            start = found.pop()[0] if previous else month["period_start"]
-            found.append((start, month["period_start"]))
-        previous = month["is_outside_baseline"]
+        name = (month["outside_note"] or "outside the baselines") if month["is_outside_baseline"] else None
+        if name is not None:
+            start = found.pop()[0] if name == previous else month["period_start"]
+            found.append((start, month["period_start"], name))
+        previous = name
     return found
+
+
+def _year_step(months: int, width: int) -> int:
+    """Years between two labels, so that they do not touch: about 45 pixels each."""
+    return max(1, math.ceil(months / 12 * 45 / width))
 
 
 #: At London's latitude a degree of longitude is this much of a degree of latitude.

@@ -1,1 +1,1 @@
-"""Only what SQL cannot do well: exact Poisson limits and intervals, control charts, tests of change."""
+"""Only what SQL cannot do well: exact Poisson limits and intervals, control charts, what is news, levels and steps."""

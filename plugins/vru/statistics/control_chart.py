@@ -1,9 +1,9 @@
 """The c-chart of a monthly count that is rare (definitions B1 and B2), and what it says about the newest months.
 
-The series is cut at known breaks (definitions A11); each part has its own baseline. A part is one or more
-phases: the first rests on its first 24 usable points, and when 12 usable points in a row after a baseline lie on
-one side of its centre, a new phase starts at the first of them ("sustained shift"). Months marked as unusual
-(COVID-19 restrictions) are drawn and judged, but never enter a baseline and never make or break a shift.
+The series is cut into phases: at known breaks (definitions A11), at the steps of `vru.statistics.steps` ("sustained
+shift"), and around the months of a real change (COVID-19), which belong to no phase and no run, so that neither spans
+them. A phase is judged by its first 24 points, at least 12; where it has fewer, its points have no lines. Rising and
+falling points in a row are no rule here: on counts they find next to nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from vru.periods import shifted
 from vru.statistics import poisson
 
 METHOD = "c-chart"
-VERSION = 1
+VERSION = 2
 BASELINE_POINTS = 24
 BASELINE_MINIMUM = 12
-SHIFT_POINTS = 12
 RUN_POINTS = 7
 MINIMUM_MEAN = 5.0
 WIDE_DISPERSION = 1.5
 WIDE_MEAN = 10.0
 
-Rule = Literal["limit", "run", "trend", "two_of_three"]
-Reason = Literal["start", "break", "sustained shift"]
+Rule = Literal["limit", "run", "two_of_three"]
+Reason = Literal["start", "break", "sustained shift", "after a real change"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Chart:
-    """The whole chart. ``phases`` is empty where the counts are too few, with the reason in ``why_none``."""
+    """The whole chart. ``why_none`` says why the newest month has no lines; empty where it has."""
 
     points: tuple[Point, ...]
     phases: tuple[Phase, ...]
@@ -74,60 +73,72 @@ def c_chart(
     series: Sequence[tuple[date, int]],
     *,
     breaks: Collection[date] = (),
+    steps: Collection[date] = (),
     is_excluded: Callable[[date], bool] = lambda _: False,
 ) -> Chart:
     """Chart ``series`` (first days of consecutive months in order, counts).
 
-    ``breaks`` are the first months of new recording rules; ``is_excluded`` says which months stay out of every
-    baseline. Raises ValueError if a month is missing or out of order: a gap must not be drawn over.
+    ``breaks`` are the first months of new recording rules, ``steps`` those of a new level; ``is_excluded`` says which
+    months are those of a real change. Raises ValueError if a month is missing or out of order: a gap must not be
+    drawn over.
     """
     for (month, _), (following, _) in itertools.pairwise(series):
         if following != shifted(month, 1):
             raise ValueError(f"the series has a gap after {month:%B %Y}; chart only what has no gap")
-    months = [month for month, _ in series]
-    counts = [count for _, count in series]
-    usable = [not is_excluded(month) for month in months]
-    cuts = [0, *sorted(i for i, month in enumerate(months) if month in breaks and i > 0), len(series)]
     phase_of: list[Phase | None] = [None] * len(series)
     phases: list[Phase] = []
-    for part, (first, last) in enumerate(itertools.pairwise(cuts)):
-        start, reason = first, "start" if part == 0 else "break"
-        while True:
-            found = _phase(months, counts, usable, start, last, reason)
-            if found is None:
-                break
-            phase, after_baseline = found
-            shift = _sustained_shift(counts, usable, after_baseline, last, phase.centre)
-            if shift is not None and _phase(months, counts, usable, shift, last, "sustained shift") is None:
-                shift = None
-            end = last if shift is None else shift
-            phase = Phase(**{**phase.__dict__, "end": months[end - 1]})
+    why = "no month is known" if not series else ""
+    for first, last, reason in _stretches(series, breaks, steps, is_excluded):
+        phase, why = _phase(series[first:last], reason)
+        if phase is not None:
             phases.append(phase)
-            for i in range(start, end):
-                phase_of[i] = phase
-            if shift is None:
-                break
-            start, reason = shift, "sustained shift"
-    rules = _rules(counts, phase_of)
+            phase_of[first:last] = [phase] * (last - first)
+    if series and is_excluded(series[-1][0]):
+        why = "the newest month lies in the time of a real change"
+    rules = _rules([count for _, count in series], phase_of)
     points = tuple(
-        Point(month, count, phase, found, not good)
-        for month, count, phase, found, good in zip(months, counts, phase_of, rules, usable, strict=True)
+        Point(month, count, phase, found, is_excluded(month))
+        for (month, count), phase, found in zip(series, phase_of, rules, strict=True)
     )
-    why = "" if phases and phase_of[-1] else f"fewer than {BASELINE_MINIMUM} months, or fewer than 5 expected a month"
     return Chart(points, tuple(phases), why)
 
 
-def _phase(
-    months: list[date], counts: list[int], usable: list[bool], start: int, last: int, reason: str
-) -> tuple[Phase, int] | None:
-    """The phase from ``start`` with its baseline, and the position after the baseline; None if it cannot be."""
-    baseline = [i for i in range(start, last) if usable[i]][:BASELINE_POINTS]
+def _stretches(
+    series: Sequence[tuple[date, int]],
+    breaks: Collection[date],
+    steps: Collection[date],
+    is_excluded: Callable[[date], bool],
+) -> list[tuple[int, int, Reason]]:
+    """First position, the one after the last, and what each phase begins with."""
+    found: list[tuple[int, int, Reason]] = []
+    begins: Reason | None = "start"
+    for i, (month, _) in enumerate(series):
+        if is_excluded(month):
+            begins = begins if begins in ("start", "break") else "after a real change"
+            begins = "break" if month in breaks else begins
+            continue
+        if month in breaks and i > 0:
+            begins = "break"
+        elif month in steps:
+            begins = "sustained shift"
+        if begins:
+            found.append((i, i + 1, begins))
+            begins = None
+        else:
+            found[-1] = (found[-1][0], i + 1, found[-1][2])
+    return found
+
+
+def _phase(part: Sequence[tuple[date, int]], reason: Reason) -> tuple[Phase | None, str]:
+    """The phase that is ``part``; None, and why, if it cannot be."""
+    baseline = part[:BASELINE_POINTS]
+    since = f"{part[0][0]:%B %Y}"
     if len(baseline) < BASELINE_MINIMUM:
-        return None
-    values = [counts[i] for i in baseline]
+        return None, f"a phase began in {since} and has {len(baseline)} months of the {BASELINE_MINIMUM} that it needs"
+    values = [count for _, count in baseline]
     centre = sum(values) / len(values)
     if centre < MINIMUM_MEAN:
-        return None
+        return None, f"fewer than {MINIMUM_MEAN:.0f} a month since {since}"
     dispersion = sum((v - centre) ** 2 for v in values) / (len(values) - 1) / centre
     lower, upper = map(float, poisson.limits(centre))
     is_widened = dispersion > WIDE_DISPERSION and centre >= WIDE_MEAN
@@ -135,10 +146,10 @@ def _phase(
         lower = max(0.0, centre - (centre - lower) * math.sqrt(dispersion))
         upper = centre + (upper - centre) * math.sqrt(dispersion)
     phase = Phase(
-        start=months[start],
-        end=months[last - 1],
-        baseline_start=months[baseline[0]],
-        baseline_end=months[baseline[-1]],
+        start=part[0][0],
+        end=part[-1][0],
+        baseline_start=baseline[0][0],
+        baseline_end=baseline[-1][0],
         baseline_points=len(baseline),
         baseline_total=sum(values),
         centre=centre,
@@ -146,29 +157,13 @@ def _phase(
         upper=upper,
         dispersion=dispersion,
         is_widened=is_widened,
-        reason=reason,  # type: ignore[arg-type]
+        reason=reason,
     )
-    return phase, baseline[-1] + 1
-
-
-def _sustained_shift(counts: list[int], usable: list[bool], start: int, last: int, centre: float) -> int | None:
-    """Position of the first of 12 usable points in a row on one side of ``centre``; None if there are none."""
-    run: list[int] = []
-    for i in range(start, last):
-        if not usable[i]:
-            continue
-        side = _sign(counts[i] - centre)
-        if side == 0 or (run and side != _sign(counts[run[0]] - centre)):
-            run = []
-        if side != 0:
-            run.append(i)
-        if len(run) == SHIFT_POINTS:
-            return run[0]
-    return None
+    return phase, ""
 
 
 def _rules(counts: list[int], phase_of: list[Phase | None]) -> list[tuple[Rule, ...]]:
-    """The rules (a)-(d) of definitions B1 that each point completes; no run crosses a change of phase."""
+    """The rules (a), (b) and (d) of definitions B1 that each point completes; no run crosses a change of phase."""
     found: list[tuple[Rule, ...]] = []
     for i, phase in enumerate(phase_of):
         if phase is None:
@@ -181,10 +176,6 @@ def _rules(counts: list[int], phase_of: list[Phase | None]) -> list[tuple[Rule, 
         sides = {_sign(c - phase.centre) for c in recent}
         if len(recent) == RUN_POINTS and len(sides) == 1 and 0 not in sides:
             met.append("run")
-        # B1 (c): six same-sign differences, that is seven points.
-        steps = {_sign(b - a) for a, b in itertools.pairwise(recent)}
-        if len(recent) == RUN_POINTS and len(steps) == 1 and 0 not in steps:
-            met.append("trend")
         three = _recent(counts, phase_of, i, 3)
         high = phase.centre + (phase.upper - phase.centre) * 2 / 3
         low = phase.centre - (phase.centre - phase.lower) * 2 / 3

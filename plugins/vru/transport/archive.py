@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 from vru.contracts import Archive
-from vru.periods import in_words, months_up_to, newest_due, shifted, span
+from vru.periods import in_words, london_day, months_up_to, newest_due, shifted, span
 from vru.received import Received
 from vru.transport.errors import SourceError
 from vru.transport.http import Answer, Http
@@ -83,7 +83,7 @@ class _Past:
         """Months before the publisher's series."""
         self._absent: set[date] = set()
         self._asked: set[date] = set()
-        self._newest = latest or newest_due(source.today or source.now.date(), source.contract.due_lag_days)
+        self._newest = latest or newest_due(source.today or london_day(source.now), source.contract.due_lag_days)
         self._may_ask_latest = latest is None
 
     def fetch(self) -> Iterator[Asked]:

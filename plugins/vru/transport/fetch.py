@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from vru.contracts import Arcgis, Archive, Contract, Datastore, Nomis
+from vru.periods import london_day
 from vru.settings import PROFILES
 from vru.transport import arcgis, archive, datastore, nomis
 from vru.transport import inbox as from_inbox
@@ -62,7 +63,7 @@ def fetch(
         now,
         since.replace(day=1) if since else None,
         until.replace(day=1) if until else None,
-        today or now.date(),
+        today or london_day(now),
     )
     if file is not None:
         return from_inbox.fetch_file(source, file)

@@ -22,6 +22,10 @@ from vru.warehouse.server.external import ExternalServer
 
 DRIVER = "postgresql+psycopg2"
 
+# libpq takes the time zone of a session from it, before that of the database: instants would be told in another zone,
+# and a page, a digest or a day of an instant would depend on who ran the command.
+os.environ.pop("PGTZ", None)
+
 _engines: dict[tuple[Any, ...], Engine] = {}
 _external: dict[tuple[str, Path], ExternalServer] = {}
 

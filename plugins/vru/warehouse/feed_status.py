@@ -10,6 +10,8 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from vru.periods import london_day
+
 OVERDUE = ("silent", "nothing yet", "late")
 """Standings of a feed that owes something."""
 
@@ -115,6 +117,9 @@ def days(count: int) -> str:
     return "1 day" if count == 1 else f"{count:,} days"
 
 
-def day(value: date | None) -> str:
-    """1 March 2022."""
-    return "an unknown day" if value is None else f"{value.day} {value:%B %Y}"
+def day(value: date | datetime | None) -> str:
+    """1 March 2022; of an instant its day in London."""
+    if value is None:
+        return "an unknown day"
+    found = london_day(value)
+    return f"{found.day} {found:%B %Y}"

@@ -411,10 +411,44 @@ def note_today(connection: Connection, today: date | None) -> None:
             )
 
 
-def newest_vintage(connection: Connection) -> datetime | None:
-    """The newest vintage that any partner stated."""
-    row = _one(connection, "select max(vintage_at) as newest from ops.delivery")
-    newest: datetime | None = row["newest"]
+def newest_day(connection: Connection, admitted_at: datetime | None = None) -> date | None:
+    """The London day of the newest vintage stated for an admitted file, by an instant; None where nothing is admitted.
+
+    Where none is stated, the end of the newest admitted period.
+    """
+    row = _one(
+        connection,
+        """
+        with status_then as (
+            select distinct on (s.batch_id) s.batch_id, s.status from ops.batch_status s
+            where s.since <= coalesce(%(by)s, 'infinity'::timestamptz)
+            order by s.batch_id, s.since desc, s.batch_status_id desc
+        )
+        select
+            coalesce(
+                (max(d.vintage_at) filter (where d.vintage_source <> 'received') at time zone 'Europe/London')::date,
+                max(b.period_end)
+            ) as newest
+        from ops.batch b
+        join status_then s on s.batch_id = b.batch_id and s.status = 'admitted'
+        join ops.delivery d on d.content_id = b.content_id
+        where d.received_at <= coalesce(%(by)s, 'infinity'::timestamptz)
+        """,
+        {"by": admitted_at},
+    )
+    newest: date | None = row["newest"]
+    return newest
+
+
+def stated_day(connection: Connection, batch_id: int) -> date | None:
+    """The London day of the newest vintage of a batch's content, stated or not."""
+    row = _one(
+        connection,
+        "select (max(d.vintage_at) at time zone 'Europe/London')::date as newest "
+        "from ops.batch b join ops.delivery d on d.content_id = b.content_id where b.batch_id = %s",
+        batch_id,
+    )
+    newest: date | None = row["newest"]
     return newest
 
 

@@ -7,17 +7,20 @@ from datetime import date
 
 import pytest
 from vru.disclosure import rules, shapes
+from vru.disclosure.columns import VERDICT
 from vru.disclosure.exemption import Evidence
 from vru.disclosure.policy import load_policy
 from vru.disclosure.shapes import Fact
 from vru.disclosure.specification import Specification, load_specifications
 from vru.periods import last_day
+from vru.statistics import level
 
 POLICY = load_policy()
 SPECS = load_specifications()
 YEARS = range(2016, 2021)
 NOBODY = Evidence(None, POLICY, {}, {}, {})
 AREAS = SPECS["homicide_borough_period"]
+PEOPLE = {2018: (9_000_000, 2018, "mye")}
 
 
 def borough(code: str, name: str, year: int, count: int | None, series: str = "mye", reason: str | None = None) -> Fact:
@@ -42,7 +45,7 @@ def test_exempt_five_years_are_exact() -> None:
     (row,) = over_years([borough("E09000005", "Brent", year, 12) for year in YEARS], is_exempt=True)
     assert (row["value_count"], row["is_exempt"]) == (60, True)
     assert row["rate_per_100k"] == pytest.approx(60 / (5 * 330_000) * 100_000)
-    (total,) = shapes.total(SPECS["homicide_borough_total"], [row])
+    (total,) = shapes.total(SPECS["homicide_borough_total"], [row], [], [], NOBODY)
     assert (total["value_count"], total["area_name"], total["is_partial"]) == (60, "All boroughs shown", False)
 
 
@@ -60,7 +63,7 @@ def test_a_hidden_count_leaves_no_number_in_its_row_and_makes_the_total_partial(
     brent, bromley = over_years(facts, is_exempt=False)
     assert (brent["is_suppressed"], brent["marker"]) == (True, "c")
     assert [brent[key] for key in ("value_count", "rate_per_100k", "rate_low", "rate_high")] == [None] * 4
-    (total,) = shapes.total(SPECS["homicide_borough_total"], [brent, bromley])
+    (total,) = shapes.total(SPECS["homicide_borough_total"], [brent, bromley], [], [], NOBODY)
     assert (total["value_count"], total["hidden_parts"], total["is_partial"]) == (100, 1, True)
 
 
@@ -81,32 +84,43 @@ def test_the_window_ends_with_the_last_year_that_is_sound_for_every_covered_area
     assert rows[0]["null_reason"] == "not covered by this source"
 
 
-def test_chart_limits_leave_only_where_every_month_is_exempt() -> None:
+def test_chart_limits_news_level_and_steps_leave_only_where_every_month_is_exempt() -> None:
     spec = SPECS["homicide_london_month"]
-    facts = [month(date(year, m, 1), 9 + m % 3) for year in YEARS for m in range(1, 13)]
-    rows = shapes.series(spec, facts, shown(facts, lambda f: True), [])
-    assert rows[-1]["upper_limit"] == 21
-    (verdict,) = shapes.verdict(facts, rows, [])
+    starts = [date(year, m, 1) for year in range(2010, 2021) for m in range(1, 13)]
+    facts = [month(first, (15 if first.year > 2016 else 8) + first.month % 3) for first in starts]
+    judged, compared = shapes.judge_series(facts, []), level.Level("higher", (), 1.0, 36, 214, "mye", None, None)
+    rows = shapes.series(spec, facts, shown(facts, lambda f: True), [], judged)
+    assert rows[-1]["upper_limit"] == 29
+    assert rows[-1]["phase_note"].startswith("108 → 192 a year")
+    (verdict,) = shapes.verdict(facts, rows, judged, compared)
     assert verdict["p_value"] is not None
+    (step,) = shapes.step_rows(facts, rows, judged)
+    values = {type(value).__module__ for row in (step, verdict, *rows) for value in row.values()}
+    assert values <= {"builtins", "datetime"}, "a driver cannot write what numpy made"
     cells = shown(facts, lambda f: f.period_start != date(2018, 5, 1))
-    rows = shapes.series(spec, facts, cells, [])
-    assert not any(row.get(key) for row in rows for key in ("centre_line", "upper_limit", "lower_limit", "chart_rules"))
-    (hidden,) = shapes.verdict(facts, rows, [])
-    assert hidden["verdict"] == verdict["verdict"]
-    numbers = ("p_value", "window_count", "window_low", "window_high", "expected_count", "baseline_mean", "dispersion")
-    assert [hidden[key] for key in numbers] == [None] * len(numbers)
+    rows = shapes.series(spec, facts, cells, [], judged)
+    drawn = ("centre_line", "upper_limit", "lower_limit", "chart_rules", "phase_note", "is_signal")
+    assert not any(row.get(key) for row in rows for key in drawn)
+    (hidden,) = shapes.verdict(facts, rows, judged, compared)
+    assert (hidden["verdict"], hidden["level_verdict"]) == (verdict["verdict"], "higher")
+    numbers = {c.name for c in VERDICT.columns if c.sql_type in ("double precision", "integer")}
+    assert {"p_value", "window_count", "expected_count", "year_count", "year_expected_count", "dispersion"} <= numbers
+    assert [hidden.get(key) for key in numbers] == [None] * len(numbers)
+    assert shapes.step_rows(facts, rows, judged) == []
+    assert shapes.levels(facts, rows, judged, compared) == []
 
 
 def test_a_partial_year_has_neither_rate_nor_interval() -> None:
     """R5: from an interval around the visible months the hidden ones can be bounded."""
     facts = [month(date(2018, m, 1), 3 if m == 4 else 20) for m in range(1, 13)]
-    (row,) = shapes.sums(facts, shown(facts), {2018: 9_000_000}, NOBODY)
+    (row,) = shapes.sums(facts, shown(facts), PEOPLE, NOBODY)
     assert (row["value_count"], row["is_partial"], row["hidden_parts"], row["is_complete"]) == (220, True, 1, True)
     assert [row[k] for k in ("count_low", "count_high", "rate_per_100k", "rate_low", "rate_high")] == [None] * 5
     whole = [month(date(2018, m, 1), 20) for m in range(1, 13)]
-    (row,) = shapes.sums(whole, shown(whole), {2018: 9_000_000}, NOBODY)
+    (row,) = shapes.sums(whole, shown(whole), PEOPLE, NOBODY)
     assert row["count_low"] is not None
     assert row["rate_per_100k"] == pytest.approx(240 / 9_000_000 * 100_000)
+    assert (row["population_year"], row["population_series"]) == (2018, "mye")
 
 
 def test_margins_of_a_cross_table_are_sums_of_what_is_visible() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +19,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from vru import clock
 from vru.contracts import load_contracts
 from vru.disclosure.publish import publish
 from vru.landing import Landing
@@ -46,7 +50,7 @@ def query(text: str, role: str = "publisher", values: Any = None) -> list[tuple[
 
 def write(folder: Path, *, profile: str = "sandbox", **options: Any) -> str:
     path = write_report("quality", month=MONTH, out_dir=folder, today=TODAY, profile=profile, **options)
-    assert path.name == "quality-2022-05.html"
+    assert (path.name == "quality-2022-05.html") == ("known_at" not in options)
     return path.read_text(encoding="utf-8")
 
 
@@ -116,17 +120,14 @@ def test_a_mart_that_disagrees_with_the_publishers_file_is_withheld_and_said_to_
         cursor.execute("update marts.mart_measure set value_count = value_count + 1 "
                        "where period_start = '2018-01-01' and period_kind = 'month'")  # fmt: skip
     done = publish(landing=landing, contracts=load_contracts())
-    for table in ("homicide_london_month", "homicide_london_year", "homicide_london_verdict"):
+    fallen = [f"homicide_london_{name}" for name in ("level", "month", "step", "verdict", "year")]
+    for table in fallen:
         assert query(f"select count(*) from publish.{table}") == [(0,)]
     assert query("select table_name, kind from publish.withheld_table order by 1") == [
-        ("homicide_london_month", "disagrees"),
-        ("homicide_london_verdict", "disagrees"),
-        ("homicide_london_year", "disagrees"),
+        (table, "disagrees") for table in fallen
     ]
     assert query("select count(*) from publish.homicide_borough_period where is_exempt") == [(3,)]
-    assert [line.partition(":")[0] for line in done.fell_short] == [
-        "publish.homicide_london_month", "publish.homicide_london_year", "publish.homicide_london_verdict",
-    ]  # fmt: skip
+    assert sorted(line.partition(":")[0] for line in done.fell_short) == [f"publish.{table}" for table in fallen]
     text = words_of(write(tmp_path))
     assert "withheld: the marts and the publisher's own file" in text.replace("’", "'")
     assert "London from January 2018" in text
@@ -306,6 +307,223 @@ def test_an_instant_before_everything_shows_nothing_of_later(landing: Landing, t
     assert query(
         "select count(*) from pg_tables where schemaname = 'publish' and tablename = 'homicide_london_month'"
     ) == [(0,)]
+
+
+# Every sentence follows its rows
+
+
+def changed(*statements: str) -> None:
+    """Change what was published, as another publishing would have."""
+    with raw_connection("publisher") as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+VERDICT, MONTHS = "update publish.homicide_london_verdict set ", "update publish.homicide_london_month set "
+TOTAL = "update publish.homicide_borough_total set "
+#: How rows change together, and of each sentence how it begins then, and what is no longer said.
+SENTENCES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
+    "a rise": (
+        [
+            VERDICT + "verdict = 'higher', signal_since = '2021-06-01', signal_month = '2021-11-01', window_months = 3, "
+            "window_end = '2021-11-01', window_count = 52, window_low = 39, window_high = 68, expected_count = 25, "
+            "year_expected_count = 77, level_verdict = 'higher'",
+            "insert into publish.homicide_london_level values ('E12000007', 'London', 60, '2017-01-01', '2021-12-01', 695, "
+            "true, 556, 0.004, 0.005, 1.25, 1.07, 1.46, '2014-01-01', '2015-12-01', 214, '2003-01-01', '2008-12-01', 1075, "
+            "1057, 'mye', 1, 36, 'exact', 1, 2)",
+            "insert into publish.homicide_london_step values ('E12000007', 'London', '2018-09-01', '2017-06-01', "
+            "'2019-02-01', true, 103, 140, 1.36, 1.1, 1.7, '2015-01-01', '2021-12-01', 20, 1, 'steps', 1, 2)",
+            MONTHS + "is_exempt = false where period_start = '2018-05-01'",
+            MONTHS + "is_provisional = period_start >= '2021-12-01', release_vintage_at = '2022-04-30 23:30+00'",
+            MONTHS + "outside_note = 'A strike' where is_outside_baseline",
+            MONTHS + "chart_rules = 'limit' where period_start = '2017-03-01'",
+            MONTHS + "is_signal = true where period_start in ('2019-03-01', '2019-04-01')",
+            MONTHS + "centre_line = 10, lower_limit = 4, upper_limit = 21 where period_start = '2021-12-01'",
+            TOTAL + "newest_count = release_count + 11, unplaced_count = 2, unplaced_names = '2 Heathrow Airport'",
+            "update publish.homicide_london_year set population_series = 'rebased' where period_start = '2021-01-01'",
+        ],
+        [
+            ("Homicide in London rose by more than chance explains: first seen in June 2021, last in November 2021.",
+             "No news of homicide"),
+            ("52 victims in the 3 months to November 2021 (95 % interval 39 to 68); at the level of", ""),
+            ("about 77 were to be expected.", "{expected} were to be expected."),
+            ("The 60 months to December 2021 had more than the rate of 2014 and 2015 gives.", ""),
+            ("695 victims in the 60 months to December 2021, where the rate of 2014 and 2015 gives 556 (1.25 times, 95 % "
+             "interval 1.07 to 1.46, p 0.004) and that of 2003 to 2008 1,057.", ""),
+            ("The level stepped from 103 to 140 a year in September 2018 (95 % interval June 2017 to February 2019; 1.36 "
+             "times, 1.10 to 1.70).", ""),
+            ("Some counts are rounded or hidden to protect people.", "Counts are exact and public."),
+            ("The newest month may still be restated.", "The newest 3 months may still be restated."),
+            ("The police list of 1 May 2022 reaches to December 2021.", "The police list of 1 March 2022"),
+            ("Shaded: A strike, March 2020 to July 2021; in no baseline.", "COVID-19"),
+            ("At the average of the present phase (10.0 a month) chance alone makes nearly every month lie from 4 to 21.",
+             "December 2021 has no control limits: a phase began in August 2021 and has 5 months of the 12"),
+            ("outside the limits", ""),
+            ("the months to here were news", ""),
+            ("11 more: restated since.", "London’s newest list has the same number."),
+            ("2 lie in no borough (2 Heathrow Airport).", "None lies in no borough."),
+            ("From 2021 rates rest on rebased; they are not to be compared", ""),
+            ("London homicide by month, to December 2021: a rise", "to December 2021: no news"),
+        ],
+    ),
+    "nothing to say": (
+        [
+            VERDICT + "verdict = 'too few to judge', why_none = 'a break', why_no_chart = null, year_count = null, level_verdict = null",
+            MONTHS + "is_provisional = false, is_outside_baseline = false, centre_line = null, lower_limit = null, "
+            "upper_limit = null",
+            TOTAL + "withheld_from = null, release_count = null",
+            "update publish.homicide_borough_period set rate_low = null",
+        ],
+        [
+            ("Of homicide in London nothing can be said yet: a break.", "No news of homicide"),
+            ("", "in the 12 months to December 2021"),
+            ("", "may be restated"),
+            ("", "may still be restated"),
+            ("", "Shaded:"),
+            ("", "limits of chance"),
+            ("", "has no control limits"),
+            ("", "its boroughs are not"),
+            ("", "The list that the boroughs come from"),
+            ("", "pairs of boroughs"),
+        ],
+    ),
+    "to watch": (
+        [VERDICT + "verdict = 'to watch'", "delete from publish.homicide_borough_period"],
+        [
+            ("One to watch: homicide in London met a control-chart rule in December 2021", "No news of homicide"),
+            ("There are not enough calendar years in a row of which the boroughs are sound.", "pairs of boroughs"),
+        ],
+    ),
+}  # fmt: skip
+
+
+def test_each_sentence_follows_its_rows(landing: Landing, tmp_path: Path) -> None:
+    made.make(landing)
+    publish(landing=landing, contracts=load_contracts())
+    tables = [name for (name,) in query(
+        "select relname::text from pg_class where relnamespace = 'publish'::regnamespace and relkind = 'r' "
+        "and relname like 'homicide%'"
+    )]  # fmt: skip
+    changed(*(f"create table publish.kept_{name} as table publish.{name}" for name in tables))
+    ((expected,),) = query("select round(year_expected_count) from publish.homicide_london_verdict")
+    before = words_of(write(tmp_path))
+    for name, (changes, sentences) in SENTENCES.items():
+        changed(*changes)
+        after = words_of(write(tmp_path))
+        for then, gone in sentences:
+            gone = gone.format(expected=f"{expected:.0f}")
+            assert then in after, name
+            assert not then or then not in before, then
+            assert not gone or (gone in before and gone not in after), gone
+        for table in tables:
+            changed(f"truncate publish.{table}", f"insert into publish.{table} table publish.kept_{table}")
+    assert words_of(write(tmp_path)) == before
+
+
+def test_alternative_texts_say_what_is_drawn_and_no_more(published: None, tmp_path: Path) -> None:
+    def described() -> str:
+        return re.findall(r"<desc[^>]*>(.*?)</desc>", write(tmp_path), re.DOTALL)[0]
+
+    first = described()
+    assert first.startswith("Homicide victims in London by the month of recording, January 2015 to December 2021")
+    assert "Shaded: March 2020 to July 2021 (COVID-19 restrictions)." in first
+    assert "Hollow dots, may be restated: October 2021 to December 2021." in first
+    assert "Diamonds" not in first
+    changed(
+        MONTHS + "value_count = null where period_start < '2016-01-01'",
+        MONTHS + "chart_rules = 'limit' where period_start in ('2017-03-01', '2019-05-01')",
+        MONTHS + "is_provisional = false, is_outside_baseline = false",
+    )
+    then = described()
+    assert "January 2016 to December 2021" in then
+    assert "Diamonds, outside the limits: March 2017, May 2019." in then
+    assert "Hollow" not in then
+    assert "Shaded" not in then
+
+
+def test_old_figures_say_so_first_and_nothing_of_now(published: None, tmp_path: Path) -> None:
+    """The list is due every 91 days: beyond twice that its newest month is no present."""
+
+    def first_words(today: date) -> str:
+        path = write_report("quality", month=MONTH, out_dir=tmp_path, today=today, profile="files")
+        return words_of(path.read_text(encoding="utf-8")).partition("What changed? ")[2]
+
+    assert first_words(date(2022, 5, 20)).startswith(
+        "No news of homicide in London: the 3, 12 and 24 months to December"
+    )
+    assert "The figures end in December 2021, 4 months before this report." in first_words(date(2022, 5, 20))
+    assert first_words(date(2022, 7, 1)).startswith("No news"), "182 days"
+    old = first_words(date(2025, 3, 1))
+    assert old.startswith(
+        "The newest homicide figures end in December 2021, 3 years and 2 months before this report: nothing is said of "
+        "today. No news of homicide in London: the 3, 12 and 24 months to December 2021"
+    )
+    assert "London homicide by month, to December 2021 The newest" in old, "the heading has no verdict"
+
+
+@pytest.fixture
+def published(landing: Landing) -> None:
+    made.make(landing)
+    publish(landing=landing, contracts=load_contracts())
+
+
+def test_the_boroughs_and_london_are_reconciled_from_the_rows(landing: Landing, tmp_path: Path) -> None:
+    world = made.make(landing)
+    publish(landing=landing, contracts=load_contracts())
+    old, new = (sum(2016 <= m.year <= 2020 for m, _ in world[name]) for name in ("old", "new"))
+    assert old == new
+    text = words_of(write(tmp_path))
+    assert f"The list that the boroughs come from has {old} victims in these years. None lies in no borough." in text
+    assert "London’s newest list has the same number." in text
+    assert (
+        "Borough figures end in 2020; for 2021 London is known and its boroughs are not: borough column withheld."
+        in text
+    )
+
+
+def test_a_day_is_londons(landing: Landing, tmp_path: Path) -> None:
+    """Late in the evening in UTC it is the next day in London's summer."""
+    made.make(landing)
+    with raw_connection("migrator") as connection, connection.cursor() as cursor:
+        for table in ("ops.delivery", "marts.build_input"):
+            cursor.execute(
+                f"update {table} set vintage_at = '2022-04-30 23:30+00' where vintage_at = '2022-03-01 00:00+00'"
+            )
+    publish(landing=landing, contracts=load_contracts())
+    text = words_of(write(tmp_path, known_at=clock.instant("2022-05-10")))
+    assert "The police list of 1 May 2022 reaches to December 2021." in text
+    assert "issued 1 May 2022" in text
+    assert "as partners had stated it by 10 May 2022" in text
+    assert "30 April 2022" not in text
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
+def test_the_zone_of_who_runs_a_command_is_not_that_of_its_sessions(landing: Landing, zone: str) -> None:
+    code = (
+        "from vru.warehouse.engine import engine, raw_connection\n"
+        "cursor = raw_connection('publisher').cursor()\n"
+        "cursor.execute('show timezone')\n"
+        "print(cursor.fetchone()[0], engine('loader').connect().exec_driver_sql('show timezone').scalar())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PGTZ": zone}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["UTC", "UTC"]
+
+
+def test_a_past_edition_has_a_name_of_its_own(landing: Landing, tmp_path: Path) -> None:
+    made.make(landing)
+    made.make(landing, schema="asof_20220510")
+    for schema in ("marts", "asof_20220510"):
+        publish(landing=landing, contracts=load_contracts(), schema=schema)
+    present = write(tmp_path)
+    past = write(tmp_path, schema="asof_20220510", known_at=clock.instant("2022-05-10"))
+    noon = write(tmp_path, schema="asof_20220510", known_at=datetime(2022, 5, 10, 11, tzinfo=UTC))
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
+        "quality-2022-05.html": present,
+        "quality-2022-05-known-20220510.html": past,
+        "quality-2022-05-known-20220510T120000+0100.html": noon,
+    }
 
 
 class Elements(HTMLParser):

@@ -11,12 +11,14 @@ select
     value_count,
     population_count,
     population_year,
+    population_series,
     rate_per_100k,
     rate_low,
     rate_high,
     is_provisional,
     quality_score,
     null_reason,
-    known_at
+    known_at,
+    population_known_at
 from {{ ref('mart_measure') }}
 where is_headline and area_kind = 'borough' and period_kind = 'calendar_year'

@@ -250,7 +250,7 @@ select
     least(quality.quality_score, denominator.population_quality_score) as quality_score,
     measured.null_reason_code,
     measured.null_reason,
-    greatest(measured.count_known_at, denominator.population_known_at) as known_at,
+    measured.count_known_at as known_at,
     measured.count_known_at,
     denominator.population_known_at
 from cell as measured

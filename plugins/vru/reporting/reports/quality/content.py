@@ -19,12 +19,16 @@ from psycopg2.extensions import connection as Connection
 from vru import documents
 from vru.disclosure.publish import table_name
 from vru.disclosure.readers import rows
+from vru.periods import span
 from vru.reporting.model import Asked, ReportError
 from vru.reporting.reports.quality.feeds import Feed, Row, read_feeds
 from vru.reporting.reports.quality.troubles import Trouble, read_troubles
 
 SAID: dict[str, Any] = documents.read(Path(__file__).with_name("templates") / "words.yml")
 """Which published tables the report shows, and the sentences that name what they count."""
+
+
+NO_BOROUGHS = "not enough calendar years in a row of which the boroughs are sound."
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Content:
     boroughs: Sequence[Row]
     borough_total: Row | None
     verdict: Row | None
+    levels: Sequence[Row]
+    steps: Sequence[Row]
+    weighted_parts: Sequence[str]
     boundaries: Sequence[Row]
     provenance: Sequence[Row]
     missing: Sequence[str] = field(default_factory=list)
@@ -57,6 +64,8 @@ def read_content(connection: Connection, asked: Asked) -> Content:
             ("boroughs", "area_name"),
             ("borough_total", "area_code"),
             ("verdict", "area_code"),
+            ("levels", "window_months"),
+            ("steps", "period_start"),
             ("boundaries", "area_code"),
             ("provenance", "table_name, release_vintage_at, release_id"),
             ("withheld_table", "table_name"),
@@ -74,10 +83,23 @@ def read_content(connection: Connection, asked: Asked) -> Content:
         boroughs=published["boroughs"],
         borough_total=totals[0] if totals else None,
         verdict=verdicts[0] if verdicts else None,
+        levels=published["levels"],
+        steps=published["steps"],
+        weighted_parts=[row["part"] for row in rows(connection, _WEIGHTED, at)],
         boundaries=published["boundaries"],
         provenance=published["provenance"],
         missing=_not_come(connection, at) + _missing(feeds, published),
     )
+
+
+#: One row is a part that counts in the score, by the newest weights that were valid at K.
+_WEIGHTED = """
+select w.part from ops.score_weight w
+where w.version = (
+    select max(n.version) from ops.score_weight n where n.valid_from <= coalesce(%(known_at)s, 'infinity'::timestamptz)
+)
+order by w.part
+"""
 
 
 #: One row is a content as it stood at (K, W): its newest batch, the state of that, and its newest vintage.
@@ -120,8 +142,7 @@ def _published(connection: Connection, schema: str, name: str, order: str) -> li
 
 #: One row is a feed, resource and partition with periods that were due and did not come.
 _NOT_COME = """
-select f.title, o.partition, count(*) as period_count,
-    min(o.period_start) as first_period, max(o.period_start) as last_period
+select f.title, o.partition, array_agg(distinct o.period_start order by o.period_start) as periods
 from ops.owed(%(known_at)s, %(admitted_at)s, %(today)s) o
 join ops.feed f on f.feed = o.feed
 group by f.title, o.resource, o.partition
@@ -134,9 +155,7 @@ def _not_come(connection: Connection, at: Mapping[str, Any]) -> list[str]:
     found = []
     for row in rows(connection, _NOT_COME, at):
         where = f" ({row['partition']})" if row["partition"] else ""
-        first, last = f"{row['first_period']:%B %Y}", f"{row['last_period']:%B %Y}"
-        which = first if row["period_count"] == 1 else f"{row['period_count']} periods from {first} to {last}"
-        found.append(f"{row['title']}{where}: due and not here: {which}.")
+        found.append(f"{row['title']}{where}: due and not here: {_in_words(row['periods'])}.")
     return found
 
 
@@ -154,12 +173,21 @@ def _missing(feeds: Sequence[Feed], published: Mapping[str, Sequence[Row]]) -> l
         if row["value_count"] is None and not row["is_suppressed"]:
             gaps.setdefault(row["null_reason"] or "no reason recorded", []).append(row["period_start"])
     for reason, gap in sorted(gaps.items()):
-        found.append(f"{SAID['subject']}: {len(gap)} months are unknown, {gap[0]:%B %Y} to {gap[-1]:%B %Y} ({reason}).")
+        found.append(f"{SAID['subject']}: not known: {_in_words(gap)} ({reason}).")
     for row in published["boroughs"]:
         if row["value_count"] is None and not row["is_suppressed"]:
             found.append(f"{row['area_name']}: {row['null_reason']}.")
     if not published["boroughs"]:
-        found.append("Boroughs: no five calendar years in a row for which the source's borough column is sound.")
+        found.append(f"Boroughs: {NO_BOROUGHS}")
     if not published["boundaries"]:
         found.append("Borough map: this build has no boundaries to draw.")
     return found
+
+
+def _in_words(periods: Sequence[date]) -> str:
+    """One period by name; several with their number, and as from and to only where none between them is lacking."""
+    first, last = f"{periods[0]:%B %Y}", f"{periods[-1]:%B %Y}"
+    if len(periods) == 1:
+        return first
+    lies = f"from {first} to" if len(span(periods[0], periods[-1])) == len(periods) else f"between {first} and"
+    return f"{len(periods)} periods {lies} {last}"

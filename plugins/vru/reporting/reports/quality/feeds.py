@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from vru.disclosure import rules
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
-from vru.periods import LONDON
+from vru.periods import london_day
 from vru.reporting.model import Asked
 from vru.warehouse import feed_status
 from vru.warehouse.feed_status import FeedStatus
@@ -34,6 +34,7 @@ class Feed:
     licence: str
     attribution: str
     personal_data: bool
+    cadence_days: int
     status: FeedStatus
     files: Mapping[str, int]
     rows_admitted: str
@@ -58,7 +59,7 @@ def read_feeds(connection: Connection, asked: Asked, contents: Sequence[Row]) ->
     found = []
     for row in rows(
         connection,
-        "select feed, title, publisher, licence, attribution, personal_data from ops.feed order by title",
+        "select feed, title, publisher, licence, attribution, personal_data, cadence_days from ops.feed order by title",
     ):
         mine = [c for c in contents if c["feed"] == row["feed"]]
         admitted = [c for c in mine if c["state"] == "admitted"]
@@ -79,7 +80,7 @@ def read_feeds(connection: Connection, asked: Asked, contents: Sequence[Row]) ->
                     sum(c["rows_parsed"] - c["rows_quarantined"] for c in admitted), row["personal_data"], policy
                 ),
                 rows_quarantined=amount(sum(c["rows_quarantined"] for c in mine), row["personal_data"], policy),
-                newest_vintage=max(vintages).astimezone(LONDON).date() if vintages else None,
+                newest_vintage=london_day(max(vintages)) if vintages else None,
             )
         )
     return found

@@ -10,8 +10,8 @@ from psycopg2.extensions import connection as Connection
 
 from vru.reporting import charts, layout
 from vru.reporting.model import Asked, Summary
-from vru.reporting.reports.quality import words
-from vru.reporting.reports.quality.content import SAID, Content, read_content
+from vru.reporting.reports.quality import figures, words
+from vru.reporting.reports.quality.content import NO_BOROUGHS, SAID, Content, read_content
 from vru.reporting.reports.quality.feeds import PARTS
 
 TEMPLATE = Path(__file__).with_name("templates") / "quality.html.j2"
@@ -40,12 +40,21 @@ class QualityReport:
             content=content,
             today=asked.today,
             statements=words.statements(content, asked),
-            what_changed=words.what_changed(content),
+            what_changed=figures.what_changed(content, asked),
+            details=figures.details(content),
+            new_series=figures.new_series_years(content),
+            overlap=figures.overlap(content),
+            reconciliation=figures.reconciliation(content),
+            no_boroughs=NO_BOROUGHS,
+            shaded=sorted({name for _, _, name in charts.bands(content.months)}),
+            reference_low=figures.reference_low(content),
             parts=PARTS,
             words=words,
             troubles=words.troubles_of(content.troubles),
             trend=_trend(content, asked.is_synthetic),
-            trend_heading=words.trend_heading(content.verdict),
+            trend_heading=figures.trend_heading(content, asked),
+            bands=charts.bands(charts.drawn(content.months)),
+            marks=_marks(content),
             map=_map(content, asked.is_synthetic),
             boroughs=_numbered(content),
             scale=_interval_scale(content.boroughs),
@@ -60,9 +69,22 @@ def _trend(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
     return charts.trend(
         content.months,
         title=SAID["trend_title"],
-        description=words.trend_description(content),
+        description=figures.trend_description(content),
         is_synthetic=is_synthetic,
     ).markup()
+
+
+def _marks(content: Content) -> set[str]:
+    """Which marks the chart bears, so that its key explains no other."""
+    shown = charts.drawn(content.months)
+    known = [m for m in shown if m["value_count"] is not None]
+    found = {
+        "provisional": any(m["is_provisional"] for m in known),
+        "outside": bool(charts.outside(known)),
+        "news": any(m["is_signal"] for m in known),
+        "lines": bool(charts.levels(shown)),
+    }
+    return {name for name, is_there in found.items() if is_there}
 
 
 def _map(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
@@ -71,7 +93,7 @@ def _map(content: Content, is_synthetic: bool) -> Mapping[str, Any] | None:
     return charts.borough_map(
         [borough for borough in _numbered(content) if borough["geometry"]],
         title=SAID["map_title"],
-        description=words.map_description(content.boroughs),
+        description=figures.map_description(content.boroughs),
         is_synthetic=is_synthetic,
     ).markup()
 
