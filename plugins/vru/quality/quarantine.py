@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vru.quality.checks import RowCheck, RowsCheck
+from vru.quality.checks.sql import quoted
 from vru.quality.errors import QualityError
 from vru.quality.verdict import FailedCheck
 from vru.warehouse.replace_keys import record_keys
@@ -15,6 +16,7 @@ from vru.warehouse.replace_keys import record_keys
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
+    from vru.contracts import Resource
     from vru.quality.batch import Batch
     from vru.quality.checks.base import Outcome
 
@@ -74,9 +76,11 @@ def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Line
     if batch.subject.repeated:
         taken.append((REPEATED, "", _REPEATED_REASON, batch.subject.repeated))
     for check_id, column, reason, where in taken:
+        first, last = _days(batch.resource, column)
         cursor.execute(
-            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record) "
-            "select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' "
+            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record, "
+            "unit_first, unit_last) "
+            f"select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id', {first}, {last} "
             f"from {batch.table} r where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
             (column, check_id, reason, batch.batch_id),
         )
@@ -155,6 +159,18 @@ def day_month_swap(cursor: Cursor, batch: Batch) -> FailedCheck | None:
         f"(first on line {found['first_line']})",
         found["lines"],
     )
+
+
+def _days(resource: Resource, column: str) -> tuple[str, str]:
+    """SQL of the first and last day of the unit in which a row lies; null where its date is what is at fault."""
+    unit = resource.unit_column
+    if unit is None or column in (unit, resource.column(unit).month_of):
+        return "null::date", "null::date"
+    day = f"r.{quoted(unit)}::date"
+    if resource.grain in ("day", "none"):
+        return day, day
+    first = f"date_trunc('{resource.grain}', {day}::timestamp)::date"
+    return first, f"(ops.next_unit({first}, '{resource.grain}') - 1)"
 
 
 def _escaped(sql: str) -> str:
