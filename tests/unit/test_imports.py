@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "plugins" / "vru"
 ORDER = (
     "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
-    "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli", "__main__",
+    "disclosure", "reporting", "pipeline", "trial", "orchestration", "commands", "cli", "__main__",
 )  # fmt: skip
 ANYWHERE = ("settings", "errors", "files", "documents", "periods", "received", "contracts", "warehouse")
 """What every package may import: where things are, how steps end, how a file is put in its place, how YAML is read,

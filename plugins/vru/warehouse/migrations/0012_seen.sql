@@ -29,3 +29,6 @@ create view ops.refused_row as
     ) r
     group by r.batch_id, r.unit_first, r.unit_last, r.column_names;
 grant select on ops.refused_row to transformer;
+
+-- The first lines at fault of a check on rows, as examples of place.
+alter table ops.check_result add example_lines bigint[] not null default '{}';
