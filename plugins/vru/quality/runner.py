@@ -30,11 +30,12 @@ def run(cursor: Cursor, batch: Batch, wanted: Iterable[Expectation]) -> dict[str
     alone = [item for item in items if item.type == STATEMENT]
     bundled = [item for item in items if item.type != STATEMENT]
     outcomes: dict[str, Outcome] = {}
-    for item in alone:
-        cursor.execute(f"select s.* from ({item.kwargs['statement']}) as s (held, observed, remark)")
-        row: Any = cursor.fetchone()
-        observed = None if row["observed"] is None else float(row["observed"])
-        outcomes[item.check_id] = Outcome(bool(row["held"]), observed, str(row["remark"] or ""))
+    with cursor.connection.cursor() as by_place:  # columns of a statement need no names
+        for item in alone:
+            by_place.execute(item.kwargs["statement"])
+            held, observed, remark = by_place.fetchone() or (False, None, "")
+            observed = None if observed is None else float(observed)
+            outcomes[item.check_id] = Outcome(bool(held), observed, str(remark or ""))
     figures = ", ".join(["count(*)", *(_figure(item) for item in bundled)])
     # an array of one type: sums of decimals are compared with limits as floats are, as Great Expectations does
     cursor.execute(f"select array[{figures}]::numeric[] as figures from {batch.subject.received} r")
