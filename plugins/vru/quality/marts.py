@@ -52,7 +52,7 @@ def audit_build(schema: str, build_id: int) -> list[FailedCheck]:
                     found = outcomes[check.id]
                     count = None if found.observed is None else int(found.observed)
                     measured = found.remark or ("" if count is None else f"{count:,}")
-                    detail = told(measured, "" if found.remark else check.kind.limit(mart))
+                    detail = told(measured, check.kind.limit(mart))
                     results.append(
                         (build_id, name, check.id, check.type, check.column, check.severity_name, check.reason,
                          found.is_success, count, detail)
