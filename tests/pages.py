@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,3 +19,9 @@ class Open(Protocol):
     def __call__(
         self, file: Path, width: int, asked: list[str] | None = None, complaints: list[str] | None = None
     ) -> Page: ...
+
+
+def words_of(page: Path) -> str:
+    """What a reader reads, without drawings, as one line."""
+    text = re.sub(r"<(svg|style|script)\b.*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())

@@ -15,6 +15,7 @@
         {{ quoted_list(entry.partitions) }} as partitions,
         {{ quoted(entry.sound_column) }} as sound_column,
         {{ quoted_list(entry.needed_columns) }} as needed_columns,
+        {{ quoted_list(entry.area_columns) }} as area_columns,
         {{ entry.headline_rank }} as headline_rank,
         {{ quoted(entry.count_unit) }} as count_unit,
         {{ quoted(entry.place_basis) }} as place_basis,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from vru.commands import confirm, data, db, mail, marts, new_feed, run, sandbox, status
+from vru.commands import check, confirm, data, db, mail, marts, new_feed, run, sandbox, status
 
 app = typer.Typer(
     help="Violence Reduction Unit data platform: partners' data to checked marts and reports.",
@@ -34,7 +34,7 @@ def main_options(
         os.environ["VRU_HOME"] = str(home.expanduser().resolve())
 
 
-for module in (status, run, data, confirm, marts, mail, db, sandbox, new_feed):
+for module in (status, run, data, check, confirm, marts, mail, db, sandbox, new_feed):
     module.register(app)
 
 

@@ -290,7 +290,7 @@ def _note(
         _alone_until_commit(cursor, feed)
     outcome = answer.outcome
     received_at = ledger.stamp(connection)  # one for all that came with one answer: it was stated together
-    noted = [_note_delivery(connection, contract, store, received, received_at) for received in answer.received]
+    noted = [note_delivery(connection, contract, store, received, received_at) for received in answer.received]
     met = [delivery_id for delivery_id, _ in noted]
     new = [delivery_id for delivery_id, is_new in noted if is_new]
     done.new += new
@@ -320,9 +320,10 @@ def _note(
         done.refused.append(line)
 
 
-def _note_delivery(
+def note_delivery(
     connection: Connection, contract: Contract, store: Landing, received: Received, received_at: datetime
 ) -> tuple[int, bool]:
+    """Keep what was stated, under the resource that name or header tell; as `ledger.record_delivery`."""
     resource = received.resource or ("" if received.refusal else _resource_of(contract, store, received))
     return ledger.record_delivery(connection, contract.feed, replace(received, resource=resource), received_at)
 
@@ -338,20 +339,27 @@ def _resource_of(contract: Contract, store: Landing, received: Received) -> str:
 
 def _parse_content(connection: Connection, contract: Contract, content: Parsable) -> int:
     """Parse one content into one batch: its rows and the status in one transaction; batch_id."""
-    with _open(landing(), content) as stream:
+    with connection:
+        return parse_content(connection, contract, content, landing())
+
+
+def parse_content(connection: Connection, contract: Contract, content: Parsable, store: Landing) -> int:
+    """Parse one content of the store into one batch; batch_id. The transaction is the caller's."""
+    with _open(store, content) as stream, connection.cursor() as cursor:
+        cursor.execute("savepoint content")
         try:
             if content.refusal:
                 raise Unreadable(*content.refusal.split(": ", 1))
             if not content.resource:
-                content = _with_resource(connection, contract, content)
+                content = _with_resource(connection, contract, content, store)
+                cursor.execute("savepoint content")  # which resource it is stands even if no row can be read
                 known = ledger.batch_of_content(connection, content.content_id, contract.contract_version)
                 if known is not None:  # the same bytes came under a name that told their resource
                     return known
             reading = read(contract, content.resource, stream, file_name=content.file_name)
             batch_id = ledger.record_batch(connection, content, contract.contract_version, "parsed")
             copy_chunks(connection, contract.raw_table(content.resource), batch_id, reading)
-            with connection.cursor() as cursor:
-                record_keys(cursor, contract, content.resource, batch_id)
+            record_keys(cursor, contract, content.resource, batch_id)
             ledger.finish_batch(
                 connection, batch_id,
                 partition=content.partition or reading.partition or "",
@@ -362,27 +370,21 @@ def _parse_content(connection: Connection, contract: Contract, content: Parsable
                 headers=reading.headers, warnings=[*reading.warnings, *_unfinished(reading)],
             )  # fmt: skip
             undated.place(connection, contract.feed, content.resource, content.partition or reading.partition or "")
-            connection.commit()
         except Unreadable as error:
-            connection.rollback()
+            cursor.execute("rollback to savepoint content")
             where = ", ".join(part for part in (f"line {error.line}" if error.line else "", error.column or "") if part)
             batch_id = ledger.record_batch(
                 connection, content, contract.contract_version, "rejected",
                 reason=f"{error.code}: {error.message}" + (f" ({where})" if where else ""),
             )  # fmt: skip
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
     return batch_id
 
 
-def _with_resource(connection: Connection, contract: Contract, content: Parsable) -> Parsable:
-    """The content with the resource that its header tells, noted at once: it stands even if no row can be read."""
-    with _open(landing(), content) as head:
+def _with_resource(connection: Connection, contract: Contract, content: Parsable, store: Landing) -> Parsable:
+    """The content with the resource that its header tells, noted in the ledger."""
+    with _open(store, content) as head:
         resource = choose_resource(contract, head.read(HEAD_BYTES), content.file_name).name
-    with connection:
-        content_id = ledger.name_resource(connection, content, resource)
+    content_id = ledger.name_resource(connection, content, resource)
     return replace(content, content_id=content_id, resource=resource)
 
 

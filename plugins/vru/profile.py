@@ -20,7 +20,7 @@ from pathlib import Path
 from psycopg2.errors import UndefinedTable
 
 from vru.settings import PROFILES, private_dir, settings
-from vru.warehouse.engine import raw_connection
+from vru.warehouse.engine import raw_connection, server
 
 SANDBOX_URL = "VRU_SANDBOX_URL"
 STARTUP_SECONDS = 30
@@ -42,6 +42,14 @@ class Source:
 def current() -> str:
     """The profile of this state: that of its first run, else of the environment, else the sandbox."""
     return (_bound() or (settings().profile or "sandbox", None))[0]
+
+
+def bound() -> str | None:
+    """The profile of this state's first run; None where there was none yet. Makes no server and no table."""
+    if settings().database_url is None and not server().status().is_created:
+        return None
+    found = _bound()
+    return found[0] if found else None
 
 
 def bind(profile: str | None, inbox: Path | None = None, *, has_file: bool = False) -> str:

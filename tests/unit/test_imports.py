@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "plugins" / "vru"
 ORDER = (
     "contracts", "landing", "transport", "parsing", "warehouse", "quality", "transform", "linkage", "statistics",
-    "disclosure", "reporting", "pipeline", "orchestration", "commands", "cli", "__main__",
+    "disclosure", "reporting", "pipeline", "trial", "orchestration", "commands", "cli", "__main__",
 )  # fmt: skip
 ANYWHERE = ("settings", "errors", "files", "documents", "spelling", "periods", "received", "contracts", "warehouse")
 """What every package may import: where things are, how steps end, how a file is put in its place, how YAML is read,
@@ -81,8 +81,8 @@ def test_advisory_locks_are_taken_in_one_place() -> None:
 
 WITHIN_QUALITY = (
     "errors", "checks.sql", "checks.subject", "checks.base", "checks.rows", "checks.tables", "checks.deliveries",
-    "checks.vintages", "checks.periods", "checks.names", "checks", "checks.document", "suites", "scaffold", "batch", "verdict", "gate",
-    "stability", "withholding", "quarantine", "recheck", "audit", "marts", "docs", "",
+    "checks.vintages", "checks.periods", "checks.names", "checks", "checks.document", "suites", "scaffold", "batch",
+    "told", "verdict", "gate", "runner", "stability", "withholding", "quarantine", "recheck", "audit", "marts", "docs", "",
 )  # fmt: skip
 """Modules of `quality`, each of which may import those before it and no other, at its top or later."""
 

@@ -64,6 +64,7 @@ RELATIONS: dict[str, Rights] = {
     "ops.report": _LEDGER | _each("publisher", ADD),
     "ops.score_weight": _LEDGER | _each("loader", READ),
     "ops.batch_vintage": _LEDGER | _each("loader", READ),
+    "ops.refused_row": _each("migrator", ALL) | _each("transformer", READ),
     "ops.release_cell": _each("migrator", ALL) | _each("publisher", ADD),
     "ops.release_approval": _LEDGER | _each("loader", READ) | _each("publisher", READ),
     "ops.release_refusal": _LEDGER | _each("loader publisher", ADD),

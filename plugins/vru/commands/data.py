@@ -1,4 +1,4 @@
-"""`vru feeds`, `batches`, `quarantine`, `release`, `withdraw`, `replay`: what was received, and decisions about it."""
+"""`vru feeds`, `batches`, `quarantine`, `checks`, `release`, `withdraw`, `replay`: what came, and what was decided."""
 
 from __future__ import annotations
 
@@ -50,17 +50,47 @@ BATCHES = """
     order by b.batch_id
 """
 QUARANTINE = """
-    select b.feed, b.resource, b.partition, b.file_name as file, q.batch_id, q.line_number as line,
-           q.part, q.column_name as column, q.check_id as check, q.stage, q.reason
-    from quarantine.row q join ops.batch b using (batch_id)
+    select b.feed, b.resource, b.partition, b.file_name as file, q.batch_id, q.kind, q.line, q.part, q.column, q.check,
+           q.stage, q.reason, case when not f.personal_data then q.received end as received
+    from (
+        select batch_id, 'row' as kind, line_number as line, part, column_name as column, check_id as check, stage,
+               reason, null as received
+        from quarantine.row
+        union all
+        select batch_id, 'cell', line_number, part, column_name, check_id, 'parse', reason, received_value
+        from quarantine.cell
+    ) q
+    join ops.batch b using (batch_id)
+    join ops.feed f on f.feed = b.feed
     where cast(:feed as text) is null or b.feed = :feed
-    order by q.batch_id, q.line_number, q.part, q.column_name, q.check_id
+    order by q.batch_id, q.line, q.part, q.column, q.check
+"""
+CHECKS = """
+    select b.feed, b.resource, b.partition, b.file_name as file, b.batch_id, b.status, c.check_id as check,
+           c.check_type as type, c.column_name as column, c.severity, c.is_success, c.detail as measured,
+           c.example_lines as lines, c.reason, c.checked_at
+    from ops.batch b
+    cross join lateral (
+        select distinct on (r.check_id) r.* from ops.check_result r
+        where r.batch_id = b.batch_id order by r.check_id, r.check_result_id desc
+    ) c
+    where case
+        when cast(:batch as bigint) is not null then b.batch_id = :batch
+        -- the newest one that was audited, of each feed, resource and partition
+        else not c.is_success and b.batch_id in (
+            select distinct on (n.feed, n.resource, n.partition) n.batch_id from ops.batch n
+            where n.audited_at is not null
+            order by n.feed, n.resource, n.partition, n.batch_id desc
+        )
+    end
+    order by b.feed, b.batch_id, c.is_success,
+             array_position(array['critical', 'withhold', 'warning'], c.severity), c.check_id
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (feeds, batches, quarantine, release, withdraw, replay):
+    for command in (feeds, batches, quarantine, checks, release, withdraw, replay):
         app.command(command.__name__)(command)
 
 
@@ -96,9 +126,31 @@ def batches(feed: FeedName = None, as_json: Json = False) -> None:
 
 
 def quarantine(feed: FeedName = None, as_json: Json = False) -> None:
-    """Rows that were kept out: feed, file, line, check and reason, never their content."""
-    columns = ["feed", "batch_id", "file", "line", "column", "check", "reason"]
-    output.show(_rows(QUARANTINE, feed=_known(feed)), columns, as_json=as_json, empty="no row is in quarantine")
+    """Rows that were kept out, and cells that were left empty: feed, file, line, check and reason.
+
+    Never their content, but for the word in a cell of an open feed that the contract does not know.
+    """
+    columns = ["feed", "batch_id", "file", "kind", "line", "column", "check", "received", "reason"]
+    empty = "no row and no cell is in quarantine"
+    output.show(_rows(QUARANTINE, feed=_known(feed)), columns, as_json=as_json, empty=empty)
+
+
+def checks(
+    batch: Annotated[int | None, typer.Argument(help="Batch; `vru batches` lists them.")] = None, as_json: Json = False
+) -> None:
+    """Every check of a batch: outcome, what it measured beside its limit, the first lines at fault, and why it matters.
+
+    Without a batch those that failed in the newest batch of each feed, resource and partition.
+    """
+    found = _rows(CHECKS, batch=batch)
+    if batch is not None and not found and not _rows("select 1 from ops.batch where batch_id = :batch", batch=batch):
+        raise ValueError(f"no batch {batch}; `vru batches` lists them")
+    for row in found:
+        row["outcome"] = "holds" if row["is_success"] else "fails"
+    columns = ["check", "column", "severity", "outcome", "measured", "lines", "reason"]
+    of = ["feed", "batch_id"] if batch is None else []
+    empty = "no check failed in the newest batches" if batch is None else "not audited: it could not be read"
+    output.show(found, [*of, *columns], as_json=as_json, empty=empty)
 
 
 def release(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -32,7 +33,8 @@ class Reject:
     """One reason why a row goes to quarantine; several may name one line and part.
 
     `part` is 0 for the whole record, else the row of a wide record. `column` is the contract column, '' if it is about
-    no single one. `record` holds the cells as received by contract column. `reason` holds no value.
+    no single one. `record` holds the cells as received by contract column. `reason` holds no value. `days` are the
+    first and the last day on which the row may lie, None where nothing tells.
     """
 
     line_number: int
@@ -41,6 +43,7 @@ class Reject:
     reason: str
     record: dict[str, str]
     part: int = 0
+    days: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)

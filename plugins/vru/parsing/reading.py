@@ -14,6 +14,7 @@ from vru.parsing.formats.base import Opened
 from vru.parsing.header import unknown_column
 from vru.parsing.joined import SecondHeader
 from vru.parsing.model import Cells, Chunk, NulledCell, Unreadable
+from vru.parsing.placing import Placing
 from vru.parsing.values import Typer
 from vru.parsing.wide import Wide
 from vru.periods import unit_end, unit_start
@@ -53,6 +54,7 @@ class Reading:
             if resource.unpivot
             else Typer(resource.columns, has_types=opened.has_types, proposes=proposes)
         )
+        self._placing = Placing(resource, has_types=opened.has_types)
         self._first: date | None = None
         self._last: date | None = None
         self._partitions: set[str] = set()
@@ -109,7 +111,7 @@ class Reading:
         self._count_blanks(typed.frame, typed.nulled)
         self._note_unit(typed.frame)
         self._note_partition(typed.frame)
-        return Chunk(typed.frame, rejects, typed.nulled, cells.records)
+        return Chunk(typed.frame, self._placing.placed(rejects), typed.nulled, cells.records)
 
     def _count_blanks(self, frame: pl.DataFrame, nulled: list[NulledCell]) -> None:
         mandatory = {c.name for c in self.resource.columns if c.mandatory}

@@ -5,7 +5,7 @@ Great Expectations, which is imported on first use only (it takes seconds). Rows
 critical failure holds the batch, and what was current before stays current.
 """
 
-from vru.quality.audit import admit, audit
+from vru.quality.audit import admit, audit, audit_here
 from vru.quality.docs import data_docs
 from vru.quality.errors import QualityError
 from vru.quality.marts import audit_build
@@ -21,6 +21,7 @@ __all__ = [
     "admit",
     "audit",
     "audit_build",
+    "audit_here",
     "data_docs",
     "recheck_later",
     "recheck_stated_again",

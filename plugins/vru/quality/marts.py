@@ -9,6 +9,7 @@ from psycopg2.extras import execute_values
 
 from vru.quality.checks import Subject
 from vru.quality.suites import load_mart_suites
+from vru.quality.told import told
 from vru.quality.verdict import FailedCheck
 from vru.warehouse.engine import raw_connection
 
@@ -50,12 +51,14 @@ def audit_build(schema: str, build_id: int) -> list[FailedCheck]:
                 for check in suite.checks:
                     found = outcomes[check.id]
                     count = None if found.observed is None else int(found.observed)
+                    measured = found.remark or ("" if count is None else f"{count:,}")
+                    detail = told(measured, check.kind.limit(mart))
                     results.append(
                         (build_id, name, check.id, check.type, check.column, check.severity_name, check.reason,
-                         found.is_success, count, found.remark)
+                         found.is_success, count, detail)
                     )  # fmt: skip
                     if check.severity == "critical" and not found.is_success:
-                        failed.append(FailedCheck(f"{suite.mart}.{check.id}", "critical", check.reason, count))
+                        failed.append(FailedCheck(f"{suite.mart}.{check.id}", "critical", check.reason, count, detail))
             execute_values(
                 cursor,
                 "insert into ops.check_result (build_id, suite, check_id, check_type, column_name, severity, reason, "

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vru.quality.checks import RowCheck, RowsCheck
+from vru.quality.checks.sql import quoted
 from vru.quality.errors import QualityError
+from vru.quality.told import SHOWN_LINES
 from vru.quality.verdict import FailedCheck
 from vru.warehouse.replace_keys import record_keys
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
+    from vru.contracts import Resource
     from vru.quality.batch import Batch
     from vru.quality.checks.base import Outcome
 
@@ -37,8 +40,16 @@ class Lines:
     """Second copies of a row of a keyed resource: taken out and counted, but no fault of the file."""
 
 
-def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> dict[str, int]:
-    """How many records have a row that fails, for each failed check on rows by its id.
+@dataclass(frozen=True)
+class Failing:
+    """Records with a row that fails one check: how many, and the first of their lines."""
+
+    count: int = 0
+    lines: tuple[int, ...] = ()
+
+
+def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> dict[str, Failing]:
+    """Which records have a row that fails, for each failed check on rows by its id.
 
     Raises QualityError where Great Expectations found failing rows (`outcomes`) and our SQL finds none.
     """
@@ -49,19 +60,21 @@ def failing_rows(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> 
     }
     if not failed:
         return {}
-    counted = ", ".join(f"count(distinct line_number) filter (where {_escaped(where)})" for where in failed.values())
-    cursor.execute(
-        f"select array[{counted}]::bigint[] as counts from {batch.table} where batch_id = %s",
-        (batch.batch_id,),
-    )
-    row: Any = cursor.fetchone()
-    counts = {name: int(count) for name, count in zip(failed, row["counts"], strict=True)}
-    if wrong := [name for name, count in counts.items() if count == 0]:
+    found: dict[str, Failing] = {}
+    for name, where in failed.items():
+        cursor.execute(
+            f"select count(*) as lines, (array_agg(line_number order by line_number))[1:{SHOWN_LINES}] as first "
+            f"from (select distinct line_number from {batch.table} where batch_id = %s and {_escaped(where)}) f",
+            (batch.batch_id,),
+        )
+        row: Any = cursor.fetchone()
+        found[name] = Failing(row["lines"], tuple(row["first"] or ()))
+    if wrong := [name for name, failing in found.items() if failing.count == 0]:
         raise QualityError(
             f"check {', '.join(wrong)}: Great Expectations finds failing rows and the quarantine none, by the "
             "same SQL; look whether someone else writes to the table"
         )
-    return counts
+    return found
 
 
 def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Lines:
@@ -74,9 +87,11 @@ def move_out(cursor: Cursor, batch: Batch, outcomes: dict[str, Outcome]) -> Line
     if batch.subject.repeated:
         taken.append((REPEATED, "", _REPEATED_REASON, batch.subject.repeated))
     for check_id, column, reason, where in taken:
+        first, last = _days(batch.resource, column)
         cursor.execute(
-            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record) "
-            "select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id' "
+            "insert into quarantine.row (batch_id, line_number, part, column_name, check_id, stage, reason, record, "
+            "unit_first, unit_last) "
+            f"select r.batch_id, r.line_number, r.part, %s, %s, 'audit', %s, to_jsonb(r) - 'batch_id', {first}, {last} "
             f"from {batch.table} r where r.batch_id = %s and {_escaped(where)} on conflict do nothing",
             (column, check_id, reason, batch.batch_id),
         )
@@ -114,9 +129,10 @@ def over_tolerance(cursor: Cursor, batch: Batch, lines: Lines) -> FailedCheck | 
     return FailedCheck(
         TOLERANCE,
         "critical",
-        f"{faulty} of {batch.rows_parsed} rows ({share:.2f} %), most by check {by}",
+        f"{faulty} of {batch.rows_parsed} rows ({share:.2f} %) against limit {tolerance_pct:g} %, most by check {by}",
         faulty,
-        f"tolerance {tolerance_pct:g} %",
+        f"{share:.2f} % against limit {tolerance_pct:g} %",
+        is_told=True,
     )
 
 
@@ -133,8 +149,11 @@ def bad_key(cursor: Cursor, batch: Batch) -> FailedCheck | None:
     return FailedCheck(
         BAD_KEY,
         "critical",
-        f"column {found['column_name']} is part of the key and has a bad value in {found['lines']} rows",
+        f"column {found['column_name']} is part of the key and has a bad value in {found['lines']} rows "
+        "against limit none",
         found["lines"],
+        f"{found['lines']} rows against limit none",
+        is_told=True,
     )
 
 
@@ -152,9 +171,23 @@ def day_month_swap(cursor: Cursor, batch: Batch) -> FailedCheck | None:
         DAY_MONTH_SWAP,
         "critical",
         f"column {found['column_name']} has a day and a month that nobody can tell apart in {found['lines']} rows "
-        f"(first on line {found['first_line']})",
+        f"against limit none (first on line {found['first_line']})",
         found["lines"],
+        f"{found['lines']} rows against limit none",
+        is_told=True,
     )
+
+
+def _days(resource: Resource, column: str) -> tuple[str, str]:
+    """SQL of the first and last day of the unit in which a row lies; null where its date is what is at fault."""
+    unit = resource.unit_column
+    if unit is None or column in (unit, resource.column(unit).month_of):
+        return "null::date", "null::date"
+    day = f"r.{quoted(unit)}::date"
+    if resource.grain in ("day", "none"):
+        return day, day
+    first = f"date_trunc('{resource.grain}', {day}::timestamp)::date"
+    return first, f"(ops.next_unit({first}, '{resource.grain}') - 1)"
 
 
 def _escaped(sql: str) -> str:

@@ -9,6 +9,7 @@ from vru.quality import stability
 from vru.quality.batch import load_batch
 from vru.quality.checks import BetweenCheck
 from vru.quality.quarantine import OF_ROWS
+from vru.quality.told import told
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
 from vru.warehouse import admission
@@ -117,7 +118,7 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     cursor.execute("set local enable_nestloop = off")  # as in gate.py; until the transaction ends
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
     cursor.execute(
-        "select distinct on (check_id) check_id, is_success, severity, check_type, reason, "
+        "select distinct on (check_id) check_id, is_success, severity, check_type, reason, detail, "
         "min(check_result_id) over (partition by check_id) as place from ops.check_result "
         "where batch_id = %s order by check_id, check_result_id desc",
         (batch_id,),
@@ -131,27 +132,31 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     ]
     stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
     changed = []
+    has_another_outcome = False
     for check, kind in compared:
         cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
-        if now["is_success"] != known[check.id]["is_success"]:
-            known[check.id] = {**known[check.id], "is_success": now["is_success"]}
-            changed.append((check, now["is_success"], now["remark"]))
+        held, detail = now["is_success"], told(now["remark"] or "", kind.limit(batch.subject))
+        was = known[check.id]
+        # what a failed check measured is part of the reason, which must not tell who came first
+        if held != was["is_success"] or (not held and detail != was["detail"]):
+            has_another_outcome |= held != was["is_success"]
+            known[check.id] = {**was, "is_success": held, "detail": detail}
+            changed.append((check, held, detail))
     if not changed:
         return False
-    for check, held, remark in changed:
+    for check, held, detail in changed:
         cursor.execute(
             "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, "
             "is_success, element_count, detail) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (batch_id, batch.suite_name, check.id, check.type, check.column,
-             check.severity_name, check.reason, held, batch.rows_in_raw, remark or ""),
+             check.severity_name, check.reason, held, batch.rows_in_raw, detail),
         )  # fmt: skip
-        if held:
-            lift(cursor, batch_id, check)
-        else:
-            withhold(cursor, batch_id, check)
+        lift(cursor, batch_id, check)
+        if not held:
+            withhold(cursor, batch_id, check, detail)
     _decide_again(cursor, batch, known)
-    return True
+    return has_another_outcome
 
 
 def _decide_again(cursor: Cursor, batch: Batch, known: dict[str, Any]) -> None:
@@ -166,7 +171,7 @@ def _decide_again(cursor: Cursor, batch: Batch, known: dict[str, Any]) -> None:
         return
     of_rows = {check.id for check in batch.suite.checks if check.is_on_rows}
     holding = [
-        FailedCheck(name, "critical", row["reason"])
+        FailedCheck(name, "critical", row["reason"], detail=row["detail"], is_told=row["check_type"] == OF_ROWS)
         for name, row in sorted(known.items(), key=lambda item: (item[1]["check_type"] != OF_ROWS, item[1]["place"]))
         if not row["is_success"] and row["severity"] == "critical" and name not in of_rows
     ]

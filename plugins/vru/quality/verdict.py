@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vru.quality.errors import QualityError
+from vru.quality.told import reason
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -13,16 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that did not hold. `unexpected_count` is in rows where the check is on rows; no values anywhere."""
+    """A check that did not hold. `unexpected_count` is in rows where the check is on rows; no values anywhere.
+
+    `detail` is what was measured beside the limit; `is_told` says that the reason tells it already.
+    """
 
     check_id: str
     severity: str
     reason: str
     unexpected_count: int | None = None
     detail: str = ""
+    is_told: bool = False
 
     def __str__(self) -> str:
-        return f"{self.check_id}: {self.reason}"
+        return f"{self.check_id}: {self.reason if self.is_told else reason(self.reason, self.detail)}"
 
 
 @dataclass(frozen=True)

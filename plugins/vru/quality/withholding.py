@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vru.quality.told import reason
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.suites import Check
 
 
-def withhold(cursor: Cursor, batch_id: int, check: Check) -> None:
-    """Withhold the columns that the check names, but for those withheld by it already or released by a person."""
+def withhold(cursor: Cursor, batch_id: int, check: Check, detail: str) -> None:
+    """Withhold the columns that the check names, but for those withheld by it already or released by a person.
+
+    `detail` is what the check measured beside its limit.
+    """
     for column in check.withheld_columns:
         cursor.execute(
             "insert into ops.withheld_column (batch_id, column_name, check_id, reason, withheld_at) "
@@ -21,7 +26,7 @@ def withhold(cursor: Cursor, batch_id: int, check: Check) -> None:
             "and h.column_name = w.column_name and h.check_id = w.check_id and h.lifted_at is null) "
             "and not exists (select 1 from ops.decision d where d.batch_id = w.batch_id "
             "and d.column_name = w.column_name and d.decision = 'release_column')",
-            (check.reason, batch_id, column, check.id),
+            (reason(check.reason, detail), batch_id, column, check.id),
         )
 
 

@@ -194,6 +194,7 @@ def _entry(source: Specification, measure: Measure, counting: Counting, areas: A
         "partitions": counting.partitions,
         "sound_column": areas.sound_column or "",
         "needed_columns": sorted({*measure.needs, *areas.needs} - {areas.sound_column}),
+        "area_columns": sorted(_area_columns(areas)),
         "headline_rank": measure.headline_rank,
         "count_unit": counting.count_unit,
         "place_basis": counting.place_basis,
@@ -201,6 +202,13 @@ def _entry(source: Specification, measure: Measure, counting: Counting, areas: A
         "lag_precision": "day" if lag.months is None else "month",
         "denominator": counting.denominator,
     }
+
+
+def _area_columns(areas: Areas) -> set[str]:
+    """Columns without which nobody can say to which area a record belongs; none where every record is one area's."""
+    if areas.column is None:
+        return set()
+    return {areas.column, areas.sound_column or areas.column, *areas.needs}
 
 
 def _scan(source: Specification, counting: Counting, areas: Areas) -> dict[str, Any]:

@@ -246,6 +246,37 @@ def contents_to_parse(connection: Connection, feed: str) -> list[Parsable]:
     ]
 
 
+def contents_of_deliveries(connection: Connection, delivery_ids: Sequence[int]) -> list[Parsable]:
+    """The contents of these deliveries, each once, in order of vintage, manifest line and arrival."""
+    return [
+        Parsable(**row)
+        for row in _all(
+            connection,
+            f"""
+            select {_PARSABLE}, d.file_name
+            from ops.content c
+            cross join lateral (
+                select * from ops.delivery x where x.content_id = c.content_id and x.delivery_id = any(%s)
+                order by x.vintage_at, x.manifest_line nulls last, x.delivery_id limit 1
+            ) d
+            order by d.vintage_at, d.manifest_line nulls last, d.delivery_id
+            """,  # noqa: S608
+            list(delivery_ids),
+        )
+    ]
+
+
+def set_aside(connection: Connection, content_id: int, contract_version: int) -> BatchState | None:
+    """Let a content be parsed once more under this version, in a transaction that nobody commits; its batch so far."""
+    found = _states(
+        connection,
+        "update ops.batch b set contract_version = - b.batch_id where content_id = %s and contract_version = %s "
+        "returning b.*",
+        content_id, contract_version,
+    )  # fmt: skip
+    return found[0] if found else None
+
+
 def contents_to_replay(connection: Connection, feed: str, version: int, batch_id: int | None = None) -> list[Parsable]:
     """Contents that were parsed, but not yet under this contract version; one batch's content if given."""
     return [

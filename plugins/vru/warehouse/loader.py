@@ -55,10 +55,12 @@ def copy_chunks(connection: Connection, table: str, batch_id: int, chunks: Itera
 def copy_rejects(connection: Connection, batch_id: int, rejects: Iterable[Reject]) -> int:
     """Append rejects to `quarantine.row`, stage 'parse'; the number. A NUL, which jsonb has not, becomes U+2400."""
     columns = ["batch_id", "line_number", "part", "column_name", "check_id", "stage", "reason", "record"]
+    columns += ["unit_first", "unit_last"]
     rows = (
-        (batch_id, r.line_number, r.part, r.column, r.code, "parse", r.reason, json.dumps(r.record, ensure_ascii=False))
+        (batch_id, r.line_number, r.part, r.column, r.code, "parse", r.reason,
+         json.dumps(r.record, ensure_ascii=False), *(r.days or (None, None)))
         for r in rejects
-    )
+    )  # fmt: skip
     return _copy_rows(connection, "row", columns, rows)
 
 
@@ -124,7 +126,9 @@ def _copy_rows(connection: Connection, table: str, columns: list[str], rows: Ite
 
 
 def _cell(value: object) -> str:
-    """One cell, always quoted, so that an empty text is not taken for null."""
+    """One cell, always quoted, so that an empty text is not taken for null; nothing at all is null."""
+    if value is None:
+        return ""
     return '"' + str(value).replace("\\u0000", "\u2400").replace("\x00", "\u2400").replace('"', '""') + '"'
 
 

@@ -96,7 +96,8 @@ def test_share_in_quarantine_over_the_tolerance_holds(warehouse: Warehouse, bad:
     assert (verdict.status, verdict.rows_quarantined) == (status, bad)
     if status == "held":
         assert verdict.reason == (
-            "quarantine_over_tolerance: 3 of 200 rows (1.50 %), most by check crime_type_is_known (first on line 2)"
+            "quarantine_over_tolerance: 3 of 200 rows (1.50 %) against limit 1 %, most by check crime_type_is_known "
+            "(first on line 2)"
         )
 
 
@@ -106,7 +107,7 @@ def test_rejects_of_the_parse_count_towards_the_tolerance(warehouse: Warehouse) 
     batch = warehouse.street(rows, rejected={500: "month", 501: "month"})
     verdict = quality.audit(batch, today=TODAY)
     assert (verdict.status, verdict.rows_quarantined) == ("held", 3)
-    assert "3 of 200 rows (1.50 %), most by check not_readable" in verdict.reason
+    assert "3 of 200 rows (1.50 %) against limit 1 %, most by check not_readable" in verdict.reason
 
 
 def test_one_bad_row_holds_a_list_of_persons(warehouse: Warehouse) -> None:
@@ -260,7 +261,9 @@ def test_bad_value_in_a_key_column_holds_however_rare(warehouse: Warehouse) -> N
     batch = warehouse.population(rows, rejected={9999: "mid_year"})
     verdict = quality.audit(batch, today=TODAY)
     assert verdict.status == "held"
-    assert verdict.reason == "bad_value_in_key: column mid_year is part of the key and has a bad value in 1 rows"
+    assert verdict.reason == (
+        "bad_value_in_key: column mid_year is part of the key and has a bad value in 1 rows against limit none"
+    )
 
 
 def test_boroughs_must_add_up_to_london(warehouse: Warehouse) -> None:

@@ -278,7 +278,7 @@ def test_gate_and_quarantine_find_the_same_rows(cells: Warehouse, rows: list[Cel
     connection = raw_connection("loader")
     try:
         with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            counts = quarantine.failing_rows(cursor, batch, outcomes)
+            failing = quarantine.failing_rows(cursor, batch, outcomes)
             quarantine.move_out(cursor, batch, outcomes)
             cursor.execute(
                 "select line_number, check_id from quarantine.row where check_id <> %s", (quarantine.REPEATED,)
@@ -289,7 +289,8 @@ def test_gate_and_quarantine_find_the_same_rows(cells: Warehouse, rows: list[Cel
         connection.close()
     assert moved == wanted
     assert {name for name, outcome in outcomes.items() if not outcome.is_success} == {name for _, name in wanted}
-    assert counts == {one.id: n for one in checks if (n := sum(name == one.id for _, name in wanted))}
+    lines = {one.id: sorted(line for line, name in wanted if name == one.id) for one in checks}
+    assert failing == {name: quarantine.Failing(len(at), tuple(at[:3])) for name, at in lines.items() if at}
 
 
 def _batch(cells: Warehouse, rows: list[Cells]) -> int:

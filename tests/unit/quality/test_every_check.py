@@ -94,6 +94,8 @@ def test_a_check_fails_alone(met: Gate, feed: str, resource: str, name: str) -> 
     assert (found.failed, found.quarantined) == ({name}, frozenset())
     if check.severity == "critical":
         assert found.status == "held"
-        assert found.reason == f"{name}: {' '.join(check.reason.split())}"
+        measured = found.measured[name]
+        assert found.reason == f"{name}: {' '.join(check.reason.split())} ({' '.join(measured.split())})"
+        assert " against limit " in measured or check.type.startswith("delivery."), measured
     else:
         assert (found.status, found.reason) == ("parsed", "")

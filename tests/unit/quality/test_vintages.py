@@ -99,7 +99,10 @@ def test_borough_shift_withholds_the_column_only(warehouse: Warehouse) -> None:
     wrong = warehouse.homicides(swapped(good, "Bexley", "Ealing", 6), "2024-03-01")
     verdict = load(warehouse, wrong)
     assert (verdict.status, verdict.withheld, failed(verdict)) == ("passed", ["borough_name"], ["borough_shares_shift"])
-    assert verdict.failed[0].detail == f"5.000 % of rows moved, against batch {natural}"
+    measured = "5.000 % of rows moved since the delivery of 2024-02-01 against limit at most 2 %"
+    assert verdict.failed[0].detail == measured
+    told = warehouse.sql("select reason from ops.withheld_column where batch_id = %s", wrong)
+    assert told[0][0].endswith(f" ({measured})")
     later = warehouse.homicides(swapped(good, "Barnet", "Ealing", 3), "2024-04-01")
     assert load(warehouse, later).withheld == [], "compared with the newest list whose borough is sound"
 

@@ -18,7 +18,8 @@ with stated as (
         solved_status,
         borough_name,
         borough_name_source,
-        is_borough_name_withheld
+        is_borough_name_withheld,
+        null_reason
     from {{ ref('stg_mps_homicide_victims') }}
     union all
     select
@@ -38,7 +39,8 @@ with stated as (
         solved_status,
         borough_name,
         borough_name_source,
-        false as is_borough_name_withheld
+        false as is_borough_name_withheld,
+        null_reason
     from {{ ref('stg_mps_homicide_victims__sound_borough') }}
 )
 
@@ -59,5 +61,6 @@ select
     solved_status,
     borough_name,
     borough_name_source,
-    is_borough_name_withheld
+    is_borough_name_withheld,
+    null_reason
 from stated

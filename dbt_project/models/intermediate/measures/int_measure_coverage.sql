@@ -1,7 +1,9 @@
 {{ config(materialized='table') }}
 -- One row is a unit that a definition needs of a source, for one kind of area and one partition, from the first to the
 -- last day that the source's current deliveries reach: whether it may be used there, when it was issued, and if it may
--- not be used, why.
+-- not be used, why. Records that were refused although they may lie in the unit, or in any of its areas, make it
+-- unknown where a person let in more of them than the contract tolerates; as many as it tolerates are told
+-- (unread_count).
 with reach as (
     select
         source_feed,
@@ -30,6 +32,7 @@ expected as (
         entry.grain,
         entry.sound_column,
         entry.needed_columns,
+        entry.area_columns,
         partition.name as partition,
         unit.unit_start,
         unit.unit_end
@@ -115,27 +118,86 @@ explained as (
         order by found.column_name, found.check_id
         limit 1
     ) as withheld on true
+),
+
+unread as (
+    -- one row is a unit that refused records may belong to: of how many the period cannot be read, or only the area,
+    -- and whether any of them are more than the contract tolerates
+    select
+        judged.definition_id,
+        judged.source_feed,
+        judged.resource,
+        judged.area_kind,
+        judged.partition,
+        judged.unit_start,
+        sum(refused.row_count) filter (where not refused.is_placed) as of_period_count,
+        sum(refused.row_count) filter (where refused.is_placed) as of_area_count,
+        bool_or(refused.is_over_tolerance and not refused.is_placed) as is_period_over,
+        bool_or(refused.is_over_tolerance and refused.is_placed) as is_area_over
+    from judged
+    inner join {{ ref('int_measure_refused') }} as refused
+        on
+            judged.source_feed = refused.source_feed
+            and judged.resource = refused.resource
+            and judged.grain = refused.grain
+            and judged.partition = refused.partition
+            and judged.sound_column = refused.column_name
+            and judged.unit_start = refused.unit_start
+            and (
+                not refused.is_placed
+                -- a record that could not be taken apart has no readable area either
+                or (cardinality(judged.area_columns) > 0 and refused.column_names && (judged.area_columns || ''::text))
+            )
+    group by
+        judged.definition_id, judged.source_feed, judged.resource, judged.area_kind, judged.partition, judged.unit_start
 )
 
 select
-    definition_id,
-    source_feed,
-    resource,
-    area_kind,
-    grain,
-    partition,
-    sound_column,
-    unit_start,
-    known_at,
+    explained.definition_id,
+    explained.source_feed,
+    explained.resource,
+    explained.area_kind,
+    explained.grain,
+    explained.partition,
+    explained.sound_column,
+    explained.unit_start,
+    explained.known_at,
     -- a unit that the newest deliveries no longer cover is no more known by its sound column than as a whole
     case
-        when not is_begun then 'no_delivery'
-        when not is_whole then 'incomplete_period'
-        when withheld_column is not null then 'column_withheld'
+        when not explained.is_begun then 'no_delivery'
+        when not explained.is_whole then 'incomplete_period'
+        when explained.withheld_column is not null then 'column_withheld'
+        when unread.is_period_over then 'period_unreadable'
+        when unread.is_area_over then 'area_unreadable'
     end as null_reason_code,
     case
-        when not is_begun then 'no admitted delivery covers this period'
-        when not is_whole then 'incomplete period'
-        when withheld_column is not null then {{ withheld_reason('withheld_column', 'check_id') }}
-    end as null_reason
+        when not explained.is_begun then 'no admitted delivery covers this period'
+        when not explained.is_whole then 'incomplete period'
+        when explained.withheld_column is not null
+            then {{ withheld_reason('explained.withheld_column', 'explained.check_id') }}
+        when unread.is_period_over
+            then {{ unread_reason('unread.of_period_count', 'period', 'feed.personal_data') }}
+        when unread.is_area_over
+            then {{ unread_reason('unread.of_area_count', 'area', 'feed.personal_data') }}
+    end as null_reason,
+    coalesce(unread.of_period_count, 0) + coalesce(unread.of_area_count, 0) as unread_count,
+    case
+        when unread.of_period_count > 0
+            then {{ unread_reason('unread.of_period_count', 'period', 'feed.personal_data') }}
+        when unread.of_area_count > 0
+            then {{ unread_reason('unread.of_area_count', 'area', 'feed.personal_data') }}
+    end as unread_reason,
+    case
+        when unread.of_period_count > 0 then 'period_unreadable'
+        when unread.of_area_count > 0 then 'area_unreadable'
+    end as unread_reason_code
 from explained
+left join unread
+    on
+        explained.definition_id = unread.definition_id
+        and explained.source_feed = unread.source_feed
+        and explained.resource = unread.resource
+        and explained.area_kind = unread.area_kind
+        and explained.partition = unread.partition
+        and explained.unit_start = unread.unit_start
+left join {{ source('ops', 'feed') }} as feed on explained.source_feed = feed.feed

@@ -15,6 +15,7 @@ select
     victim.is_domestic,
     victim.offence,
     victim.solved_status,
+    victim.null_reason,
     victim.victim_count,
     victim.known_at,
     victim.batch_id,

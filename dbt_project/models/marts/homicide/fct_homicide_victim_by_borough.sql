@@ -9,6 +9,7 @@ select
     is_domestic,
     offence,
     solved_status,
+    null_reason,
     victim_count,
     known_at,
     batch_id,

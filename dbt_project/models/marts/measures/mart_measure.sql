@@ -39,7 +39,9 @@ covered_period as (
         count(*) filter (where coverage.null_reason_code = 'column_withheld') as withheld_unit_count,
         count(*) filter (where coverage.null_reason_code in ('no_delivery', 'incomplete_period')) as missing_unit_count,
         min(coverage.null_reason) as null_reason,
-        (array_agg(coverage.null_reason_code order by coverage.null_reason))[1] as null_reason_code
+        (array_agg(coverage.null_reason_code order by coverage.null_reason))[1] as null_reason_code,
+        min(coverage.unread_reason) as unread_reason,
+        (array_agg(coverage.unread_reason_code order by coverage.unread_reason))[1] as unread_reason_code
     from {{ ref('int_measure_coverage') }} as coverage
     inner join {{ ref('int_measure_period') }} as period
         on coverage.grain = period.grain and coverage.unit_start = period.unit_start
@@ -108,6 +110,9 @@ cell as materialized (
                 covered.covered_count < covered.unit_count * definition.partition_count
                 or (covered.missing_unit_count > 0 and covered.unit_count > 1)
                 then 'incomplete_period'
+            -- nothing was counted, but what was refused may belong here: that is not none
+            when covered.null_reason_code is null and coalesce(counted.value_count, 0) = 0
+                then covered.unread_reason_code
             else covered.null_reason_code
         end as null_reason_code,
         case
@@ -116,6 +121,7 @@ cell as materialized (
                 covered.covered_count < covered.unit_count * definition.partition_count
                 or (covered.missing_unit_count > 0 and covered.unit_count > 1)
                 then 'incomplete period'
+            when covered.null_reason_code is null and coalesce(counted.value_count, 0) = 0 then covered.unread_reason
             else covered.null_reason
         end as null_reason
     from definition

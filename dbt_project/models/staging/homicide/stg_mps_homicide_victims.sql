@@ -24,5 +24,9 @@ select
     received.borough_name_source,
     received.ethnicity,
     received.ethnicity_source,
-    {{ cleaned('received.homicide_id') }} as homicide_id
+    {{ cleaned('received.homicide_id') }} as homicide_id,
+    {{ null_reasons('received', {
+        'age_group': 'age_group', 'sex': 'sex', 'ethnicity': 'ethnicity', 'method': 'method',
+        'domestic_abuse': 'is_domestic', 'offence': 'offence', 'solved_status': 'solved_status'
+    }) }} as null_reason
 {{ current_rows('mps_homicide_victims', 'victims', 'mps_homicide_victims', 'recorded_month') }}

@@ -15,5 +15,9 @@ select
     received.offence,
     received.solved_status,
     received.borough_name,
-    received.borough_name_source
+    received.borough_name_source,
+    {{ null_reasons('received', {
+        'age_group': 'age_group', 'sex': 'sex', 'ethnicity': 'ethnicity', 'method': 'method',
+        'domestic_abuse': 'is_domestic', 'offence': 'offence', 'solved_status': 'solved_status'
+    }) }} as null_reason
 {{ current_rows('mps_homicide_victims', 'victims', 'mps_homicide_victims', 'recorded_month', 'borough_name') }}

@@ -116,6 +116,10 @@ class CheckType(Strict):
         """What keeps a parameter from being compared with this column; for types that look closer."""
         yield from ()
 
+    def limit(self, on: Subject) -> str:
+        """What is measured may not go beyond this, in words; empty where the remark says so itself."""
+        return ""
+
     @abstractmethod
     def expectation(self, on: Subject) -> tuple[str, dict[str, Any]]:
         """The expectation of Great Expectations that runs it, and its kwargs."""
@@ -146,6 +150,10 @@ class RowCheck(RowsCheck):
     level = "row"
     severities = ("critical", "warning")
 
+    def limit(self, on: Subject) -> str:
+        """No row may fail."""
+        return "none"
+
     def expectation(self, on: Subject) -> tuple[str, dict[str, Any]]:
         """A condition in the one aggregate, or a statement of its own."""
         if not self.is_alone:
@@ -154,7 +162,11 @@ class RowCheck(RowsCheck):
 
 
 class StatementCheck(CheckType):
-    """A check that is one SQL statement, which returns one row: whether it holds, the figure looked at, a remark."""
+    """A check that is one SQL statement, which returns one row: whether it holds, the figure looked at, a remark.
+
+    The remark says what was measured, in words. It holds no value of the data and no number of ours (batches are
+    numbered in the order in which they came): another delivery is named by its day, see `stated_on`.
+    """
 
     @abstractmethod
     def statement(self, on: Subject) -> str:
@@ -173,6 +185,14 @@ class StatementCheck(CheckType):
 
 class BetweenCheck(StatementCheck):
     """A comparison with other vintages or periods, whose verdict changes with what stands before the batch."""
+
+
+def stated_on(batch: str) -> str:
+    """SQL that names a delivery by the day, in London, on which it was first stated."""
+    return (
+        "(select 'the delivery of ' || to_char(v.vintage_at at time zone 'Europe/London', 'YYYY-MM-DD') "
+        f"from ops.batch_vintage v where v.batch_id = {batch})"
+    )
 
 
 def _statement(sql: str) -> tuple[str, dict[str, Any]]:

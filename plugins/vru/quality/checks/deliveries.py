@@ -1,6 +1,6 @@
 """Types of checks of a batch against what was stated with it."""
 
-# ruff: noqa: ARG003, S608 # not every type needs all that it is given; every name is a contract's, every figure a suite's
+# ruff: noqa: ARG002, ARG003, S608 # not every type needs all that it is given; every name is a contract's, every figure a suite's
 
 from __future__ import annotations
 
@@ -97,6 +97,10 @@ class UnmappedCells(StatementCheck):
     max_pct: Pct = 0
     up_to_pct: Pct = 100
 
+    def limit(self, on: Subject) -> str:
+        """The share."""
+        return f"at most {self.max_pct:g} %"
+
     def misfits(self, resource: Resource) -> Iterator[str]:
         """A resource of which no cell is ever nulled."""
         if not any(column.unmapped == "null_cell" for column in resource.columns):
@@ -108,7 +112,10 @@ class UnmappedCells(StatementCheck):
             select
                 coalesce(max(c.pct), 0) <= {literal(self.max_pct)} or max(c.pct) > {literal(self.up_to_pct)},
                 coalesce(max(c.pct), 0),
-                coalesce('most in ' || (array_agg(c.column_name order by c.pct desc, c.column_name))[1], 'none')
+                coalesce(
+                    max(c.pct) || ' % of rows in '
+                    || (array_agg(c.column_name order by c.pct desc, c.column_name))[1], ''
+                )
             from (
                 select
                     q.column_name,

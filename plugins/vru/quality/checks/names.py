@@ -4,7 +4,7 @@ An area may be renamed, merged with its neighbours or spelled otherwise; its cod
 says nothing against a code. One that is known to be another code's does: cells have moved against each other.
 """
 
-# ruff: noqa: S608 # every name is a contract's, every figure a suite's
+# ruff: noqa: ARG002, S608 # not every type needs all that it is given; every name is a contract's, every figure a suite's
 
 from __future__ import annotations
 
@@ -165,6 +165,10 @@ class CodeKeepsItsName(_CodeBesideName):
     max_pct: Pct = 0
     up_to_pct: Pct = 100
 
+    def limit(self, on: Subject) -> str:
+        """The share."""
+        return f"at most {self.max_pct:g} %"
+
     def statement(self, on: Subject) -> str:
         """Records whose code has another name than is known, and no more than that."""
         return f"""{self.judged(on)}
@@ -188,6 +192,10 @@ class CodeBesideAnotherName(_CodeBesideName):
 
     called = "between_periods.code_beside_another_name"
     max_pct: Pct = 1
+
+    def limit(self, on: Subject) -> str:
+        """The share."""
+        return f"at most {self.max_pct:g} %"
 
     def statement(self, on: Subject) -> str:
         """Records whose name is known to be another code's."""

@@ -3,7 +3,7 @@
 For each earlier period the sound batch counts that stood for it when this one was stated (`ops.earlier_periods`).
 """
 
-# ruff: noqa: S608 # every name is a contract's, every figure a suite's
+# ruff: noqa: ARG002, S608 # not every type needs all that it is given; every name is a contract's, every figure a suite's
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ class Volume(PeriodCheck):
     min_periods: AtLeastOne = 6
     min_mean_rows: Count = 50
 
+    def limit(self, on: Subject) -> str:
+        """The two ends."""
+        return f"above {self.min_pct:g} % and below {self.max_pct:g} %"
+
     def statement(self, on: Subject) -> str:
         """Rows against the median of earlier periods."""
         return f"""
@@ -65,8 +69,7 @@ class Volume(PeriodCheck):
             )
             select coalesce(c.pct > {literal(self.min_pct)} and c.pct < {literal(self.max_pct)}, true),
                    round(c.pct, 1),
-                   coalesce(round(c.pct, 1) || ' % against the median of ' || c.n || ' earlier periods',
-                            'too little history to judge by')
+                   'a change of ' || round(c.pct, 1) || ' % in rows from the median of ' || c.n || ' earlier periods'
             from (select 1) as one left join c on true
         """
 
@@ -85,6 +88,10 @@ class NoAreaVanished(PeriodCheck):
     window: Periods = 3
     min_periods: AtLeastOne = 3
     min_mean_rows: Count = 50
+
+    def limit(self, on: Subject) -> str:
+        """None."""
+        return "none"
 
     def statement(self, on: Subject) -> str:
         """Areas of the earlier periods without a row here."""
@@ -134,6 +141,10 @@ class NoPlaceVanished(PeriodCheck):
     window: Periods = 3
     min_periods: AtLeastOne = 3
     min_rows: AtLeastOne = 15
+
+    def limit(self, on: Subject) -> str:
+        """None."""
+        return "none"
 
     def statement(self, on: Subject) -> str:
         """Squares of the earlier periods without a row here."""

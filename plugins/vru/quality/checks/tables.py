@@ -35,6 +35,10 @@ class ShareCheck(RowsCheck):
     level = "table"
     max_pct: Pct
 
+    def limit(self, on: Subject) -> str:
+        """The share."""
+        return f"at most {self.max_pct:g} %"
+
     def expectation(self, on: Subject) -> tuple[str, dict[str, Any]]:
         """The share in the one aggregate."""
         return SHARE_OF_ROWS_WHERE, {"where": self.failing(on), "max_pct": self.max_pct}
@@ -93,7 +97,10 @@ class CodeIsThatOfName(ShareCheck):
 
 
 class NoRowsFromQuery(StatementCheck):
-    """The SQL `query`, which looks for breaches, returns no row. `{batch}` names the rows, `{schema}` the schema."""
+    """The SQL `query`, which looks for breaches, returns no row. `{batch}` names the rows, `{schema}` the schema.
+
+    A column `told` of the query, text, says what was measured beside the limit; it never holds a value of the data.
+    """
 
     called = "expect_query_to_return_no_rows"
     level = "table"
@@ -101,8 +108,13 @@ class NoRowsFromQuery(StatementCheck):
     query: Sql
 
     def statement(self, on: Subject) -> str:
-        """Whether there is none, and how many."""
-        return f"select count(*) = 0, count(*), '' from ({on.filled(self.query)}) q"
+        """Whether there is none, how many, and what the query says of the first."""
+        return (
+            "select count(*) = 0, count(*), "
+            "case when count(*) = 0 then '' "
+            "else coalesce(min(to_jsonb(q) ->> 'told'), count(*) || ' found against limit none') end "
+            f"from ({on.filled(self.query)}) q"
+        )
 
 
 class DistinctValuesContain(StatementCheck):
@@ -123,6 +135,10 @@ class DistinctValuesContain(StatementCheck):
         )
         return f"select m.n = 0, m.n, m.n || ' values missing' from (select {missing} as n from {on.rows} r) m"
 
+    def limit(self, on: Subject) -> str:
+        """None may be missing."""
+        return "none"
+
 
 class NativeCheck(CheckType):
     """A check that Great Expectations has itself; its parameters are the kwargs there."""
@@ -136,6 +152,13 @@ class NativeCheck(CheckType):
 
 
 class _Limited(NativeCheck):
+    def limit(self, on: Subject) -> str:
+        """From the least to the most."""
+        least, most = getattr(self, "min_value", None), getattr(self, "max_value", None)
+        if least is None or most is None:
+            return f"at least {least:,}" if most is None else f"at most {most:,}"
+        return f"{least:,} to {most:,}"
+
     @model_validator(mode="after")
     def _has_limit(self) -> _Limited:
         least, most = getattr(self, "min_value", None), getattr(self, "max_value", None)

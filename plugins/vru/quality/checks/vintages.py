@@ -4,7 +4,7 @@ An earlier batch is always the newest sound one *stated* before (`ops.earlier_so
 before: loading newest first ends where loading oldest first ends. Where there is none, the check holds.
 """
 
-# ruff: noqa: S608 # every name is a contract's, every figure a suite's
+# ruff: noqa: ARG002, S608 # not every type needs all that it is given; every name is a contract's, every figure a suite's
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from vru.contracts import Resource
-from vru.quality.checks.base import AnyColumn, AtLeastOne, BetweenCheck, Count, Pct, TextColumn, UnitColumn
+from vru.contracts.resource import Withholdable
+from vru.quality.checks.base import AnyColumn, AtLeastOne, BetweenCheck, Count, Pct, TextColumn, UnitColumn, stated_on
 from vru.quality.checks.sql import literal, quoted
 from vru.quality.checks.subject import Subject
 
@@ -56,6 +57,10 @@ class NoUnitMissing(UnitCheck):
                 "again; please send all periods, or confirm in writing that one is empty.",
             }  # fmt: skip
 
+    def limit(self, on: Subject) -> str:
+        """None may be missing."""
+        return "" if on.shape.rolling_window else "none"
+
     def statement(self, on: Subject) -> str:
         """Units of the earlier vintage without a row here."""
         unit = self.unit(on)
@@ -64,8 +69,9 @@ class NoUnitMissing(UnitCheck):
         return f"""
             with e as materialized (select {on.earlier()} as batch_id)
             select count(m.unit) = 0, count(m.unit)::numeric,
-                   case when e.batch_id is null then 'no earlier vintage'
-                        else count(m.unit) || ' units of batch ' || e.batch_id || ' have no row' end
+                   case when e.batch_id is not null
+                        then count(m.unit) || ' units of ' || {stated_on("e.batch_id")} || ' have no row'
+                             || coalesce(' (the first ' || min(m.unit) || ')', '') end
             from e
             left join lateral (
                 select p.{unit} as unit from {on.compared} p where p.batch_id = e.batch_id
@@ -100,6 +106,10 @@ class Volume(VintageCheck):
                 "Please check what was exported before this file replaces it.",
             }  # fmt: skip
 
+    def limit(self, on: Subject) -> str:
+        """The two ends."""
+        return f"above {self.min_pct:g} % and below {self.max_pct:g} %"
+
     def statement(self, on: Subject) -> str:
         """The first vintage against which it is unusual, else the newest."""
         is_usual = f"p.pct > {literal(self.min_pct)} and p.pct < {literal(self.max_pct)}"
@@ -119,7 +129,7 @@ class Volume(VintageCheck):
             )
             select
                 coalesce(w.is_usual, true), round(w.pct, 1),
-                coalesce(round(w.pct, 1) || ' % against batch ' || w.batch_id, 'no earlier vintage to compare with')
+                'a change of ' || round(w.pct, 1) || ' % in rows since ' || {stated_on("w.batch_id")}
             from (select 1) as one
             left join lateral (
                 select p.*, {is_usual} as is_usual from p order by ({is_usual}), p.nth limit 1
@@ -133,6 +143,10 @@ class OlderUnitsStable(UnitCheck):
     called = "between_vintages.older_units_stable"
     older_than_months: Count = 24
     max_pct: Pct = 2
+
+    def limit(self, on: Subject) -> str:
+        """The share."""
+        return f"at most {self.max_pct:g} %"
 
     def statement(self, on: Subject) -> str:
         """Summed absolute change of units over their rows before."""
@@ -150,8 +164,8 @@ class OlderUnitsStable(UnitCheck):
             ),
             total as (select round(100.0 * sum(abs(after - before)) / nullif(sum(before), 0), 2) as pct from cell)
             select coalesce(pct <= {literal(self.max_pct)}, true), pct,
-                   coalesce(pct || ' % of older rows restated', 'no earlier vintage to compare with')
-            from total
+                   pct || ' % of older rows restated since ' || {stated_on("e.batch_id")}
+            from total cross join e
         """
 
 
@@ -169,9 +183,16 @@ class ShareShift(VintageCheck):
         if resource.unit_column is None:
             yield "the contract declares no 'unit_column' for this resource; declare it, or drop the check"
 
+    def limit(self, on: Subject) -> str:
+        """The contract's own."""
+        return f"at most {self._rule(on.shape).max_shift_pct:g} %"
+
+    def _rule(self, resource: Resource) -> Withholdable:
+        return next(rule for rule in resource.withholdable if rule.column == self.column)
+
     def statement(self, on: Subject) -> str:
         """Half the summed absolute change of shares over the units that both hold."""
-        rule = next(rule for rule in on.shape.withholdable if rule.column == self.column)
+        rule = self._rule(on.shape)
         column, unit = quoted(rule.column), quoted(on.shape.unit_column or "")
         apart = ", ".join(literal(value) for value in rule.apart) or "null"
         return f"""
@@ -195,8 +216,7 @@ class ShareShift(VintageCheck):
                 from counted c cross join (select sum(before) as before, sum(after) as after from counted) t
             )
             select coalesce(s.pct <= {literal(rule.max_shift_pct)}, true), s.pct,
-                   coalesce(s.pct || ' % of rows moved, against batch ' || e.batch_id,
-                            'no earlier vintage to compare with')
+                   s.pct || ' % of rows moved since ' || {stated_on("e.batch_id")}
             from shift s cross join e
         """
 
@@ -220,13 +240,18 @@ class NoValueVanished(VintageCheck):
                     "whether something was left out or renamed.",
                 }  # fmt: skip
 
+    def limit(self, on: Subject) -> str:
+        """None may vanish."""
+        return "none"
+
     def statement(self, on: Subject) -> str:
         """Values of the earlier vintage without a row here."""
         column = quoted(self.column)
         return f"""
             with e as materialized (select {on.earlier(self.column)} as batch_id)
             select count(m.value) = 0, count(m.value)::numeric,
-                   case when e.batch_id is null then 'no earlier vintage' else count(m.value) || ' values vanished' end
+                   case when e.batch_id is not null
+                        then count(m.value) || ' values of ' || {stated_on("e.batch_id")} || ' vanished' end
             from e
             left join lateral (
                 select {on.word(self.column, "p")} as value from {on.compared} p

@@ -30,6 +30,8 @@ class Stand:
     reason: str
     failed: frozenset[str]
     """Checks that do not hold, by their newest results."""
+    measured: dict[str, str]
+    """What each of those says of its figure and its limit."""
     withheld: tuple[str, ...]
     quarantined: frozenset[tuple[int, str]]
     """Line and check."""
@@ -73,8 +75,20 @@ class Gate:
         parsed = pipeline.parse(delivery.feed, fetched.deliveries)
         parsed.check()
         (batch_id,) = parsed.batches
-        quality.audit(batch_id, today=date.fromisoformat(delivery.vintage))
+        today = date.fromisoformat(delivery.vintage)
+        alone = self.judged_alone(batch_id, today)
+        assert quality.audit(batch_id, today=today) == alone
         return batch_id
+
+    def judged_alone(self, batch_id: int, today: date) -> quality.Verdict:
+        """What an audit finds that runs without Great Expectations, on one connection, and is rolled back."""
+        connection = raw_connection("loader", name="tests")
+        try:
+            with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+                return quality.audit_here(cursor, batch_id, today=today)
+        finally:
+            connection.rollback()
+            connection.close()
 
     def admitted(self, delivery: Delivery) -> int:
         """Hand a file in and let it count if it passed; the batch."""
@@ -86,7 +100,7 @@ class Gate:
         """How a batch stands now."""
         (batch,) = self.query("select status, reason from ops.batch where batch_id = %s", batch_id)
         failed = self.query(
-            "select check_id from (select distinct on (check_id) check_id, is_success from ops.check_result "
+            "select check_id, detail from (select distinct on (check_id) check_id, is_success, detail from ops.check_result "
             "where batch_id = %s order by check_id, check_result_id desc) newest where not is_success", batch_id,
         )  # fmt: skip
         withheld = self.query(
@@ -100,6 +114,7 @@ class Gate:
         )  # fmt: skip
         return Stand(
             batch["status"], batch["reason"], frozenset(row["check_id"] for row in failed),
+            {row["check_id"]: row["detail"] for row in failed},
             tuple(row["column_name"] for row in withheld),
             frozenset((row["line_number"], row["check_id"]) for row in rows),
             tuple((row["measure"], row["value"]) for row in measures if row["value"]),

@@ -1,4 +1,4 @@
-"""What does not count, and why: columns withheld, files held or rejected, downloads refused, rows quarantined."""
+"""What does not count, or not as it came, and why; what was warned of; and what people decided about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from psycopg2.extensions import connection as Connection
 
 from vru.disclosure.policy import load_policy
 from vru.disclosure.readers import rows
+from vru.periods import LONDON
+from vru.quality.told import reason
 from vru.reporting.reports.quality.feeds import Feed, Row, amount, reason_of
+from vru.warehouse.feed_status import day
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Trouble:
     what: str
     reason: str
     amount: str
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether it is about one file; else about all that came of a feed."""
+        return self.kind not in OF_FEED
+
+
+OF_FEED = ("quarantined", "nulled", "warned")
 
 
 #: One row is a kind of fault in quarantined rows of the contents of a report.
@@ -46,6 +57,50 @@ where w.batch_id = any(%(batches)s)
   and (w.lifted_at is null or w.lifted_at > coalesce(%(admitted_at)s, 'infinity'::timestamptz))
 group by w.batch_id, w.column_name
 """
+
+#: One row is a kind of cell that was left empty in the contents of a report.
+_NULLED = """
+select q.feed, q.column_name, q.check_id, min(q.reason) as reason, count(*) as cell_count
+from ops.v_quarantine_cell q
+where q.batch_id = any(%(batches)s)
+group by q.feed, q.column_name, q.check_id
+"""
+
+#: One row is a check that warns of files that count, or what the reading or the coming of files warned of.
+_WARNED = """
+with result as (
+    select distinct on (c.batch_id, c.check_id) c.batch_id, c.check_id, c.severity, c.reason, c.detail, c.is_success
+    from ops.check_result c
+    where c.batch_id = any(%(admitted)s) and c.checked_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+    order by c.batch_id, c.check_id, c.check_result_id desc
+),
+warning as (
+    select r.batch_id, r.check_id as name, r.reason, r.detail
+    from result r where r.severity = 'warning' and not r.is_success
+    union all
+    select b.batch_id, split_part(w.words, ': ', 1), w.words, ''
+    from ops.batch b cross join lateral unnest(b.warnings) as w (words)
+    where b.batch_id = any(%(admitted)s)
+    union all
+    select b.batch_id, split_part(d.warning, ': ', 1), d.warning, ''
+    from ops.delivery d join ops.batch b on b.content_id = d.content_id
+    where b.batch_id = any(%(admitted)s) and d.warning <> ''
+      and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
+      and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+)
+select b.feed, w.name, w.reason, count(distinct w.batch_id) as file_count, max(w.detail) as detail
+from warning w join ops.batch b on b.batch_id = w.batch_id
+group by b.feed, w.name, w.reason
+"""
+
+#: One row is what a person decided about a content of a report.
+_DECIDED = """
+select d.batch_id, d.decision, d.column_name, d.reason, d.decided_by, d.decided_at
+from ops.decision d
+where d.batch_id = any(%(batches)s) and d.decided_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+order by d.decision_id
+"""
+DECISIONS = {"release": "released", "release_column": "column {column} released", "withdraw": "withdrawn"}
 
 #: One row is an address that at the last asking did not give what was due.
 _UNANSWERED = """
@@ -112,6 +167,41 @@ def read_troubles(
                 amount=f"{amount(q['row_count'], feed.personal_data, policy)} rows",
             )
         )
+    for q in rows(connection, _NULLED, batches):
+        feed = by_feed[q["feed"]]
+        found.append(
+            _of_feed(
+                feed,
+                "nulled",
+                f"cells, column {q['column_name']}",
+                q["reason"],
+                "" if feed.personal_data else _many(q["cell_count"], "cell"),
+            )
+        )
+    admitted = [number for number, content in by_batch.items() if content["state"] == "admitted"]
+    for w in rows(connection, _WARNED, {"admitted": sorted(admitted), **at}):
+        feed, count = by_feed[w["feed"]], w["file_count"]
+        words = reason(w["reason"], w["detail"] if count == 1 else "")
+        files = "" if feed.personal_data else _many(count, "file")
+        found.append(
+            _of_feed(feed, "warned", w["name"].replace("_", " "), w["name"] if feed.personal_data else words, files)
+        )
+    for d in rows(connection, _DECIDED, batches):
+        c = by_batch[d["batch_id"]]
+        feed = by_feed[c["feed"]]
+        who = f"{d['decided_by']}, {day(d['decided_at'].astimezone(LONDON).date())}"
+        found.append(
+            Trouble(
+                kind="decided",
+                feed=feed.feed,
+                feed_title=feed.title,
+                file_name=_file_name(c, feed),
+                period=_period(c),
+                what=DECISIONS[d["decision"]].format(column=d["column_name"]),
+                reason=who if feed.personal_data else f"{who}: {d['reason']}",
+                amount="",
+            )
+        )
     for u in rows(connection, _UNANSWERED, at):
         feed = by_feed[u["feed"]]
         found.append(
@@ -126,10 +216,19 @@ def read_troubles(
                 amount="",
             )
         )
-    order = ("withheld", "held", "rejected", "refused", "failed", "withdrawn", "quarantined")
+    order = ("withheld", "held", "rejected", "refused", "failed", "withdrawn", *OF_FEED, "decided")
     return sorted(
         found, key=lambda t: (order.index(t.kind), t.feed_title, t.period or (), t.file_name, t.what, t.reason)
     )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _of_feed(feed: Feed, kind: str, what: str, why: str, much: str) -> Trouble:
+    """A trouble that is not of one file."""
+    return Trouble(kind, feed.feed, feed.title, "", None, what, why, much)
 
 
 def _last_part(source_url: str) -> str:

@@ -20,6 +20,9 @@ KINDS = {
     "failed": ("Source not reached", "Not reached", "source not reached", "sources not reached"),
     "withdrawn": ("File withdrawn", "Withdrawn", "file withdrawn", "files withdrawn"),
     "quarantined": ("Rows quarantined", "Quarantined", "", ""),
+    "nulled": ("Cells left empty", "Left empty", "", ""),
+    "warned": ("Warnings", "Warned of", "", ""),
+    "decided": ("What people decided", "Decided", "", ""),
 }
 """Heading, verb, and how one and many are counted, of each kind of trouble."""
 POOR_SCORE = 90.0
@@ -61,7 +64,7 @@ def overdue(content: Content, asked: Asked) -> list[Statement]:
 def whose_data(content: Content) -> Statement:
     """Which partner's data is poor: lowest score first, then what was refused."""
     question = "Whose data needs work?"
-    refused = [t for t in content.troubles if t.kind != "quarantined"]
+    refused = [t for t in content.troubles if KINDS[t.kind][2]]
     statuses = [f.status for f in content.feeds]
     scored = sorted(((s.score, s.title, s) for s in statuses if s.score is not None), key=lambda each: each[:2])
     if not scored and not refused:
