@@ -93,6 +93,10 @@ _SCORES = "migrator loader checker transformer publisher"
 _INTERVALS = "migrator checker transformer publisher analyst analyst_restricted"
 
 FUNCTIONS = {
+    "ops.trimmed('a')": _SCORES,
+    "ops.compared('a')": _SCORES,
+    "ops.compared(array['a'])": _SCORES,
+    "ops.compared_slowly('a')": _SCORES,
     "ops.stamp()": "migrator loader",
     "ops.key_part('a'::text)": "migrator loader checker",
     "ops.key_part(1::bigint)": "migrator loader checker",

@@ -140,7 +140,7 @@ def _comment(
     resource: Resource,
     columns: list[tuple[str, str, str]],
 ) -> None:
-    text = f"{contract.title}: {resource.description} One row is a record of a file, as received; see ops.batch."
+    text = f"{contract.title}: {resource.description} One row is a record of a file; see ops.batch."
     statements = [sql.SQL("comment on table {} is {}").format(table, sql.Literal(text))]
     for column, _, description in columns:
         statements.append(
