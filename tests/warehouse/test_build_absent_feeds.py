@@ -50,7 +50,10 @@ def every_row(row: Row) -> bool:
 
 NO_LOOKUP = "the LSOA lookups of both vintages are not there"
 NO_POPULATION = "no population estimate of the year or the three years before it"
-PER_HEAD = ("population_count", "population_year", "rate_per_100k", "rate_low", "rate_high")
+PER_HEAD = (
+    "population_count", "population_year", "population_series", "population_known_at",
+    "rate_per_100k", "rate_low", "rate_high",
+)  # fmt: skip
 
 
 def says_why_there_is_no_rate(row: Row) -> bool:
@@ -82,12 +85,12 @@ EFFECTS = {
         {},
         {
             "mart_measure": Lean(
-                (*PER_HEAD, "population_series", "population_known_at"),
-                ("rate_null_reason_code", "rate_null_reason", "known_at", "quality_score"),
+                PER_HEAD,
+                ("rate_null_reason_code", "rate_null_reason", "quality_score"),
                 says_why_there_is_no_rate,
             ),
-            "headline_london_month": Lean(PER_HEAD, ("known_at", "quality_score")),
-            "headline_borough_year": Lean(PER_HEAD, ("known_at", "quality_score")),
+            "headline_london_month": Lean(PER_HEAD, ("quality_score",)),
+            "headline_borough_year": Lean(PER_HEAD, ("quality_score",)),
         },
     ),
     "police_uk_street": Effect({"fct_street_crime": every_row}),
