@@ -10,7 +10,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from vru.contracts import Contract, load_contracts
+from vru.contracts import Archive, Contract, load_contracts
 from vru.settings import settings
 from vru.warehouse import locks
 from vru.warehouse.engine import raw_connection
@@ -84,7 +84,8 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
         for r in c.resources:
             resources.append(
                 (c.feed, r.name, r.delivery, r.grain, r.parent.resource if r.parent else None,
-                 [w.column for w in r.withholdable])
+                 [w.column for w in r.withholdable],
+                 c.transport.partitions if isinstance(c.transport, Archive) else [])
             )  # fmt: skip
     with connection.cursor() as cursor:
         execute_values(
@@ -108,13 +109,14 @@ def _sync_contracts(connection: Connection, contracts: Mapping[str, Contract]) -
             cursor,
             """
             insert into ops.resource (
-                feed, resource, delivery_mode, grain, parent_resource, withholdable_columns
+                feed, resource, delivery_mode, grain, parent_resource, withholdable_columns, expected_partitions
             ) values %s
             on conflict (feed, resource) do update set
                 delivery_mode = excluded.delivery_mode, grain = excluded.grain,
-                parent_resource = excluded.parent_resource, withholdable_columns = excluded.withholdable_columns
+                parent_resource = excluded.parent_resource, withholdable_columns = excluded.withholdable_columns,
+                expected_partitions = excluded.expected_partitions
             where row(ops.resource.*) is distinct from row(excluded.*)
             """,
             resources,
-            template="(%s, %s, %s, %s, %s, %s::text[])",
+            template="(%s, %s, %s, %s, %s, %s::text[], %s::text[])",
         )

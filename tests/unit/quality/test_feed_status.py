@@ -103,6 +103,35 @@ def test_of_three_forces_one_is_missing_and_two_are_full(gate: Gate) -> None:
     }
 
 
+def owed(gate: Gate, day: date) -> list[tuple[str, date]]:
+    rows = gate.query(
+        "select partition, period_start from ops.owed(null, null, %s) where feed = %s order by period_start, partition",
+        day, STREET,
+    )  # fmt: skip
+    return [(row["partition"], row["period_start"]) for row in rows]
+
+
+def test_what_one_force_has_of_a_month_hides_no_other(gate: Gate) -> None:
+    """As after a backfill that brought a month of one force alone, before the first one of the others."""
+    assert owed(gate, DUE) == []
+    admit(gate, of_force("metropolitan", date(2022, 4, 1)))
+    lacking = [(force, date(2022, 4, 1)) for force in ("btp", "city-of-london")]
+    lacking += [(force, date(2022, 5, 1)) for force in ("btp", "city-of-london", "metropolitan")]
+    assert owed(gate, DUE) == lacking
+    assert status(DUE).owed_count == 5
+
+
+def test_a_force_that_never_came_is_owed_where_the_contract_expects_it(gate: Gate) -> None:
+    expected = gate.query("select expected_partitions from ops.resource where feed = %s", STREET)
+    assert sorted(expected[0]["expected_partitions"]) == sorted(FORCES), "as the contract says"
+    change = "update ops.resource set expected_partitions = %s where feed = %s"
+    gate.query(change, [*FORCES, "kent"], STREET)
+    try:
+        assert owed(gate, DUE) == [("kent", date(2022, 6, 1)), ("kent", date(2022, 7, 1))]
+    finally:
+        gate.query(change, list(FORCES), STREET)
+
+
 def test_what_is_held_is_said_and_does_not_count(gate: Gate) -> None:
     held = gate.audited(month(date(2022, 8, 1), {"records": [3, 200], "set": {"Crime type": "Piracy"}}))
     assert gate.stand(held).status == "held"
