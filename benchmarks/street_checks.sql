@@ -19,7 +19,8 @@ street as (
             where btrim(crime_type) not in (
                 'Anti-social behaviour', 'Bicycle theft', 'Burglary', 'Criminal damage and arson', 'Drugs',
                 'Other crime', 'Other theft', 'Possession of weapons', 'Public order', 'Robbery', 'Shoplifting',
-                'Theft from the person', 'Vehicle crime', 'Violence and sexual offences'
+                'Theft from the person', 'Vehicle crime', 'Violence and sexual offences',
+                'Public disorder and weapons'
             )
         ) as unknown_type,
         count(*) filter (where lsoa_code !~ '^\s*[EW]01\d{6}\s*$') as no_code,

@@ -108,7 +108,7 @@
     where false
 {%- endmacro %}
 
--- The area of a row; none where nobody can say whether it is one of those that take part, so that it is told as unplaced.
+-- The area of a row; none where nobody can say whether it takes part, so that it is told as unplaced.
 {% macro area_of_row(scan) -%}
     {%- set area = scan.area_column if scan.area_column else quoted(scan.area_code) -%}
     {{ 'case when ' ~ scan.where ~ ' then ' ~ area ~ ' end' if scan.where else area }}

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -175,8 +176,12 @@ def lengthened(resource: Resource, shape: Shape, content: bytes) -> bytes:
 
 
 def again(resource: Resource, found: list[Record], since: int = 0) -> Iterator[Record]:
-    """The records without end, block by block; of a list with a key each block has keys of its own."""
+    """The records without end, block by block; of a list with a key each block has keys of its own.
+
+    Of other lists each block has seconds of its own, or a place a hand's breadth away: events are alike, not the same.
+    """
     header = growing(resource, found)
+    apart = "" if resource.key else _telling_apart(resource, found)
     numbers = [int(re.search(r"\d+$", str(r[header]))[0]) for r in found] if header else []  # type: ignore[index]
     span = max(numbers) - min(numbers) + 1 if header else 0
     for block in itertools.count(since):
@@ -184,7 +189,23 @@ def again(resource: Resource, found: list[Record], since: int = 0) -> Iterator[R
             copy = dict(record)
             if header and block:
                 copy[header] = _counted_on(record[header], span * block)
+            elif apart and block and copy[apart]:
+                # by another step than a shorter list was lengthened by before
+                copy[apart] = _moved(str(copy[apart]), block * (len(found) % 59 or 1))
             yield copy
+
+
+def _telling_apart(resource: Resource, found: list[Record]) -> str:
+    """The header of an instant, else of a decimal number; empty where there is neither."""
+    columns = {h: c for h in found[0] for c in resource.columns if h.lower() in spelled(c)}
+    return next((h for kind in ("timestamp", "decimal") for h, c in columns.items() if c.type == kind), "")
+
+
+def _moved(cell: str, by: int) -> str:
+    """An instant so many seconds later in its minute, a number so many millionths larger."""
+    if found := re.search(r":(\d\d)(?=[+-]|$)", cell):
+        return f"{cell[: found.start(1)]}{(int(found[1]) + by) % 60:02d}{cell[found.end(1) :]}"
+    return str(Decimal(cell) + by * Decimal("0.000001"))
 
 
 def growing(resource: Resource, found: list[Record]) -> str:
@@ -355,7 +376,13 @@ def of_month(feed: Feed, month: str, found: list[Record], vintage: str) -> Deliv
     for record in found:
         at = parsed(column, record[feed.date])
         now = date.fromisoformat(f"{month}-{min(at.day, 28):02d}")
-        moved.append({**record, feed.date: told(column, now, record[feed.date])})
+        day = f"{at:%Y-%m-%d}"
+        # an instant keeps its time of day
+        is_instant = column.type == "timestamp" and day in str(record[feed.date])
+        cell = (
+            str(record[feed.date]).replace(day, now.isoformat()) if is_instant else told(column, now, record[feed.date])
+        )
+        moved.append({**record, feed.date: cell})
     return Delivery(feed.file_name.replace(feed.period, month), closed(feed.shape, moved), vintage)
 
 

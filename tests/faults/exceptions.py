@@ -170,9 +170,10 @@ FOREIGN: dict[str, Foreign] = {
 """Row 30, records of elsewhere and of two vintages: what is London differs from suite to suite."""
 
 MISPLACED: dict[str, Foreign] = {
-    # which code goes with which name is known to ops.borough_code and to the month before, not to a contract
+    # which code goes with which name is known to the seed of areas and to the month before, not to a contract
     "police_uk_street": (
-        ("borough_code_mismatch", "", put("LSOA name", "Barking and Dagenham 001A", (CANARY_RECORD,)),
+        # the code decides: one name beside it that is another area's is noted, more than one in a hundred is a moved column
+        ("borough_code_mismatch", "", put("LSOA name", "Barking and Dagenham 001A", range(100, 110)),
          held_for("area_is_that_of_code")),
     ),
     "ons_population": (

@@ -137,7 +137,7 @@ def without_one_borough(feed: Feed) -> tuple[list[Delivery], Delivery, str]:
             usual = [of_month(feed, month, with_it, feed.day(1)) for month in MONTHS[:3]]
             return usual, of_month(feed, MONTHS[3], rest, feed.day(1)), "no_area_vanished"
         case "police_uk_stop_search":
-            here = [r for r in records if r["Longitude"]][:1] * 15
+            here = longer(feed, [r for r in records if r["Longitude"]][:1], 15)
             usual = [of_month(feed, month, [*records, *here], feed.day(1)) for month in MONTHS[:3]]
             place = (here[0]["Longitude"], here[0]["Latitude"])
             rest = [r for r in records if not near((r["Longitude"], r["Latitude"]), place)]
