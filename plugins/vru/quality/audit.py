@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.batch import Batch
-    from vru.quality.checks.base import Outcome
+    from vru.quality.checks.base import Expectation, Outcome
+
+    Runner = Callable[[str, str, int | None, Iterable[Expectation]], dict[str, Outcome]]
 
 
 def audit(batch_id: int, *, today: date) -> Verdict:
@@ -35,7 +38,9 @@ def audit(batch_id: int, *, today: date) -> Verdict:
             batch = load_batch(cursor, batch_id, today)
             if batch.status == "parsed" and not batch.is_audited:
                 cursor.execute("set local enable_nestloop = off")  # as for Great Expectations, in gate.py
-                _audit(cursor, batch)
+                from vru.quality import gate  # Great Expectations takes seconds to import
+
+                _audit(cursor, batch, gate.run)
             return stored_verdict(cursor, batch_id)
     finally:
         connection.close()
@@ -63,12 +68,11 @@ def admit(batch_id: int) -> bool:
         connection.close()
 
 
-def _audit(cursor: Cursor, batch: Batch) -> None:
-    from vru.quality import gate  # Great Expectations takes seconds to import
-
+def _audit(cursor: Cursor, batch: Batch, run: Runner) -> None:
+    """Write results, quarantine, columns withheld and verdict; `run` runs the checks, as `gate.run` does."""
     subject = batch.subject
     checks = [check.expectation(subject) for check in batch.suite.checks]
-    outcomes = gate.run(subject.schema, subject.table, subject.batch_id, checks)
+    outcomes = run(subject.schema, subject.table, subject.batch_id, checks)
     counts = quarantine.failing_rows(cursor, batch, outcomes)
     lines = quarantine.move_out(cursor, batch, outcomes)
     of_rows = (
