@@ -268,7 +268,11 @@ def _deliver(cursor: Any, subject: Subject, damage: Damage, situation: Situation
     names = ", ".join(map(quoted, subject.columns))
     unit = subject.unit
     fake = hashlib.sha256(f"{subject.name} {damage.name}".encode()).hexdigest()
-    span = f"min({quoted(unit)}), (max({quoted(unit)}) + interval '1 month' - interval '1 day')::date" if unit else "null::date, null::date"
+    span = (
+        f"min({quoted(unit)}), (max({quoted(unit)}) + interval '1 month' - interval '1 day')::date"
+        if unit
+        else "null::date, null::date"
+    )
     cursor.execute(
         f"""
         with
@@ -340,7 +344,12 @@ def _names(
     check = checks.get(check_id)
     if not damage.columns:
         # a check of rows as a whole, of their key or of one that came from elsewhere
-        return check is None or not check.is_on_rows or check.type == "expect_key_to_be_unique" or damage.kind == "rows mixed in"
+        return (
+            check is None
+            or not check.is_on_rows
+            or check.type == "expect_key_to_be_unique"
+            or damage.kind == "rows mixed in"
+        )
     if check is None:  # the quarantine's own: rows of the damaged column were at fault
         return True
     said = now.columns.get(check_id)
@@ -377,7 +386,9 @@ def witness(
 def _is_total(check: Check, column: str) -> bool:
     """Whether the check adds the column up with others."""
     said = f"{check.where or ''} {check.query or ''}"
-    return bool(re.search(rf"\b{column}\b", said)) and bool(re.search(r"\bsum\(|_count \+", said)) and "lag(" not in said
+    return (
+        bool(re.search(rf"\b{column}\b", said)) and bool(re.search(r"\bsum\(|_count \+", said)) and "lag(" not in said
+    )
 
 
 def _is_told_by_name(subject: Subject, column: str) -> bool:

@@ -63,7 +63,12 @@ def identity(subject: Subject) -> Damage:
 
 
 def rows(
-    subject: Subject, where: str = "true", *, by: Mapping[str, str] | None = None, ord_: str = "ord", source: str = SOUND
+    subject: Subject,
+    where: str = "true",
+    *,
+    by: Mapping[str, str] | None = None,
+    ord_: str = "ord",
+    source: str = SOUND,
 ) -> str:
     """Rows of the file that satisfy a condition, with some columns replaced."""
     given = dict(by or {})
@@ -111,7 +116,9 @@ def unit_doubled(subject: Subject) -> Iterator[Damage]:
 def half_a_unit_lost(subject: Subject) -> Iterator[Damage]:
     """Of a year, a month or an area half is lost."""
     for size, where in _units(subject):
-        yield Damage("half of a unit lost", "", size, rows(subject, f"not (({where}) and h < 0.5) or ({where}) is null"))
+        yield Damage(
+            "half of a unit lost", "", size, rows(subject, f"not (({where}) and h < 0.5) or ({where}) is null")
+        )
 
 
 @_kind
@@ -130,7 +137,9 @@ def value_lost(subject: Subject) -> Iterator[Damage]:
     """All rows of one value are lost: of a rare, a common and the commonest one."""
     for column in subject.categories[:MOST_COLUMNS]:
         top = subject.facts[column.name].top
-        sizes = {size: min(top, key=lambda found, s=share: abs(found[1] - s * subject.rows))[0] for size, share in SHARES}
+        sizes = {
+            size: min(top, key=lambda found, s=share: abs(found[1] - s * subject.rows))[0] for size, share in SHARES
+        }
         lost = {"most": top[0][0]} | {size: value for size, value in sizes.items() if value != top[0][0]}
         for size, value in lost.items():
             where = f"{quoted(column.name)}::text is distinct from {literal(value)}"
@@ -161,7 +170,10 @@ def column_of_one_value(subject: Subject) -> Iterator[Damage]:
             continue
         value = _value(subject, column.name, 0)
         for size, where in _where(subject):
-            by = {n: f"case when {where} then {_like(subject, n, value)} else {quoted(n)} end" for n in subject.beside(column.name)}
+            by = {
+                n: f"case when {where} then {_like(subject, n, value)} else {quoted(n)} end"
+                for n in subject.beside(column.name)
+            }
             yield Damage("column of one value", column.name, size, rows(subject, by=by), (column.name,), size == "all")
 
 
@@ -211,8 +223,13 @@ def columns_swapped(subject: Subject) -> Iterator[Damage]:
     for a, b in pairs[:MOST_PAIRS]:
         for size, share in (*SHARES, ("all", 1.0)):
             where = f"h < {share} and {quoted(a.name)} is not null and {quoted(b.name)} is not null"
-            by = {x: f"case when {where} then {quoted(y)} else {quoted(x)} end" for x, y in ((a.name, b.name), (b.name, a.name))}
-            yield Damage("columns swapped", f"{a.name} and {b.name}", size, rows(subject, by=by), (a.name, b.name), size == "all")
+            by = {
+                x: f"case when {where} then {quoted(y)} else {quoted(x)} end"
+                for x, y in ((a.name, b.name), (b.name, a.name))
+            }
+            yield Damage(
+                "columns swapped", f"{a.name} and {b.name}", size, rows(subject, by=by), (a.name, b.name), size == "all"
+            )
 
 
 @_kind

@@ -62,7 +62,10 @@ def cannot_be_seen() -> list[CannotBeSeen]:
 @cache
 def reasons() -> list[Reason]:
     """Why sound files are warned."""
-    return [Reason(e.get("world", ".*"), e["feed"], e["check"], e["why"]) for e in documents.read(FOLDER / "warnings.yml") or []]
+    return [
+        Reason(e.get("world", ".*"), e["feed"], e["check"], e["why"])
+        for e in documents.read(FOLDER / "warnings.yml") or []
+    ]
 
 
 def is_explained(world: str, feed: str, check: str) -> bool:

@@ -101,7 +101,7 @@ class Subject:
             column.name
             for column in self.described
             if column.type == "text" and re.search(r"(borough|district|area|ward|lsoa|site|region)_(name|code)$", column.name)
-            and 5 <= self.facts[column.name].distinct
+            and self.facts[column.name].distinct >= 5
         ]  # fmt: skip
         return min(found, key=lambda name: (self.facts[name].distinct, name.endswith("_name")), default="")
 
@@ -149,7 +149,9 @@ class Subject:
         """Whether a list that contracts share says which name belongs to the codes."""
         for path in sorted((CHECKOUT / "feeds" / "values").glob("*.yml")):
             codes = set(shared_values(path.stem).codes.values())
-            if codes and sum(value.strip() in codes for value, _ in self.facts[code].top) * 10 >= 9 * len(self.facts[code].top):
+            if codes and sum(value.strip() in codes for value, _ in self.facts[code].top) * 10 >= 9 * len(
+                self.facts[code].top
+            ):
                 return True
         return False
 

@@ -6,18 +6,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tests.gate.expected import CannotBeSeen, cannot_be_seen
-from tests.gate.worlds import results_dir
 
 OUTCOMES = ("held", "withheld", "mended", "warned", "missed")
 ORDER = ("large", "small", "tiny")
 CLASS = {"large": "a tenth or more", "small": "2 to 10 %", "tiny": "less than 2 %"}
 Row = dict[str, Any]
+
+
+def results_dir() -> Path:
+    """Where results and tables are written; git ignores it."""
+    folder = Path(os.environ.get("GATE_TABLES") or Path(__file__).parents[2] / "build" / "gate")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def read(kind: str) -> list[Row]:
@@ -30,12 +38,6 @@ def write(kind: str, name: str, rows: Iterable[Row]) -> None:
     (results_dir() / f"{kind}-{name}.json").write_text(json.dumps(list(rows)), "utf-8")
 
 
-def clear() -> None:
-    """Forget an earlier run."""
-    for path in results_dir().glob("*.json"):
-        path.unlink()
-
-
 def power(rows: list[Row], feed: str) -> list[str]:
     """The two tables of a feed: by what speaks against the damage, and by damage and size."""
     lines = [f"## {feed}", ""]
@@ -44,7 +46,9 @@ def power(rows: list[Row], feed: str) -> list[str]:
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["situation"], row["witness"] or "none", row["size_class"]].append(row)
-    for (situation, witness, size), found in sorted(groups.items(), key=lambda item: (*item[0][:2], ORDER.index(item[0][2]))):
+    for (situation, witness, size), found in sorted(
+        groups.items(), key=lambda item: (*item[0][:2], ORDER.index(item[0][2]))
+    ):
         lines.append(f"| {situation} | {witness} | {CLASS[size]} | {_figures(found)} |")
     lines += ["", "| damage | size | there is | tried | held | withheld | put right | warned | missed | cause named |"]
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
@@ -64,7 +68,12 @@ def _figures(rows: list[Row]) -> str:
 
 def sound(rows: list[Row]) -> list[str]:
     """Sound files: how many, held, warned."""
-    lines = ["## Sound files", "", "| world | feed | files | held | warned | of these with a reason written down |", "|---|---|---|---|---|---|"]
+    lines = [
+        "## Sound files",
+        "",
+        "| world | feed | files | held | warned | of these with a reason written down |",
+        "|---|---|---|---|---|---|",
+    ]
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["world"], row["feed"]].append(row)
@@ -83,7 +92,9 @@ def unseen(listed: list[CannotBeSeen], rows: list[Row]) -> list[str]:
     for entry in listed:
         found = [row for row in rows if entry.covers(row)]
         missed = sum(row["outcome"] == "missed" for row in found)
-        lines.append(f"| {entry.situation} | {', '.join(entry.kinds)} | {entry.where} | {missed} of {len(found)} | {entry.why} |")
+        lines.append(
+            f"| {entry.situation} | {', '.join(entry.kinds)} | {entry.where} | {missed} of {len(found)} | {entry.why} |"
+        )
     return [*lines, ""]
 
 
@@ -93,7 +104,9 @@ def main() -> int:
     lines = ["# The gate's power", ""]
     for feed in sorted({row["feed"] for row in damages}):
         lines += power([row for row in damages if row["feed"] == feed], feed)
-        told = sorted({f"- {row['world']}, {row['subject']}: {row['told']}" for row in variation if row["feed"] == feed})
+        told = sorted(
+            {f"- {row['world']}, {row['subject']}: {row['told']}" for row in variation if row["feed"] == feed}
+        )
         lines += ["Natural variation:", *told, ""] if told else []
     lines += sound(files)
     listed = cannot_be_seen()

@@ -12,7 +12,7 @@ from tests.gate.bench import Bench
 from tests.gate.expected import is_explained
 
 Opened = Callable[[str], AbstractContextManager[Bench]]
-DEEP = [pytest.param(world, marks=[] if world == "seed-7" else pytest.mark.deep) for world in worlds.WORLDS]
+DEEP = [pytest.param(world, marks=[] if world == worlds.WORLDS[1] else pytest.mark.deep) for world in worlds.WORLDS]
 FILES_OF_A_SEED = 50
 
 

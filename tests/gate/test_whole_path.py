@@ -118,7 +118,9 @@ class _delivered:  # noqa: N801 - reads as a verb where it is used
             pipeline.fetch(self.feed, Source("files"), file=self.path)
             pipeline.parse(self.feed)
         with self.bench.connection, self.bench.connection.cursor() as cursor:
-            cursor.execute("select batch_id, status, reason from ops.batch where batch_id > %s", (self.newest["batch"],))
+            cursor.execute(
+                "select batch_id, status, reason from ops.batch where batch_id > %s", (self.newest["batch"],)
+            )
             found = cursor.fetchall()
         assert len(found) == 1, f"{self.path.name}: {len(found)} batches came of one file"
         batch_id, status, reason = found[0]
@@ -133,7 +135,11 @@ class _delivered:  # noqa: N801 - reads as a verb where it is used
 def _marks(connection: Connection) -> dict[str, int]:
     with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
-            "select " + ", ".join(f"(select coalesce(max({t}_id), 0) from ops.{t}) as {t}" for t in ("batch", "attempt", "delivery", "content"))
+            "select "
+            + ", ".join(
+                f"(select coalesce(max({t}_id), 0) from ops.{t}) as {t}"
+                for t in ("batch", "attempt", "delivery", "content")
+            )
         )
         row: Any = cursor.fetchone()
         return dict(row)

@@ -6,7 +6,6 @@ sandbox's partners. A new feed takes part by its contract alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -77,10 +76,3 @@ def opened(world: str, home: Path) -> Iterator[Bench]:
             connection.close()
             dispose()
             server.destroy()
-
-
-def results_dir() -> Path:
-    """Where results and tables are written; git ignores it."""
-    folder = Path(os.environ.get("GATE_TABLES") or Path(__file__).parents[2] / "build" / "gate")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
