@@ -169,6 +169,7 @@ class Bench:
         if not is_made:
             self._make(subject, damage)
         with self._undone() as cursor:
+            cursor.execute("set local enable_nestloop = off")  # as `audit` does
             _set(cursor, subject, situation, is_on_newer=damage.is_on_newer)
             batch_id = _deliver(cursor, subject, damage, situation)
             outcomes: dict[str, Outcome] = {}
