@@ -1,4 +1,4 @@
-"""Columns that a failed check keeps out of every measure, in some units or in all, while the rest of the batch counts."""
+"""Columns that a failed check keeps out of every measure, in some units or all, while the rest of the batch counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def withhold(cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, 
     `columns` are those that fail, each with its days as a `datemultirange`; None is every column that the check names,
     on all days. A column that a person released stays in use.
     """
-    failing = {name: EVERY_DAY for name in check.withheld_columns} if columns is None else dict(columns)
+    failing = dict.fromkeys(check.withheld_columns, EVERY_DAY) if columns is None else dict(columns)
     has_changed = False
     for column in check.withheld_columns:
         asked = {"batch": batch_id, "column": column, "check": check.id, "reason": check.reason,
