@@ -162,7 +162,7 @@ class StatementCheck(CheckType):
     """A check that is one SQL statement, which returns one row: whether it holds, the figure looked at, a remark."""
 
     says_columns: ClassVar[bool] = False
-    """The statement has a fourth column, an object of `jsonb`: which columns fail, each with the days of its failure."""
+    """The statement has a fourth column, a `jsonb` object: which columns fail, each with the days of its failure."""
 
     @abstractmethod
     def statement(self, on: Subject) -> str:
