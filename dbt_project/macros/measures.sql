@@ -74,10 +74,10 @@
             {{ unit_start(scan.period_column, scan.grain) }} as unit_start
             {%- for measure in wanted %},
             {{ counted_events(scan.weight) }} filter (
-                where ({{ measure.rows }}) and ({{ measure.unknown }}) is not true
+                where ({{ measure.rows }}) and ({{ measure.unknown }}) is not true{{ is_counted_for(scan, measure) }}
             ) as value_{{ loop.index }},
             {{ counted_events(scan.weight) }} filter (
-                where ({{ measure.unknown }}) or ({{ measure.rows }}) is null
+                where (({{ measure.unknown }}) or ({{ measure.rows }}) is null){{ is_counted_for(scan, measure) }}
             ) as unknown_{{ loop.index }}
             {%- endfor %}
         from {{ ref(scan.fact) }}
@@ -105,6 +105,11 @@
         null::text as definition_id, null::text as source_feed, null::text as area_kind, null::text as area_key,
         null::date as unit_start, null::bigint as value_count, null::bigint as unknown_count
     where false
+{%- endmacro %}
+
+-- Only rows of the delivery that is current for the column that a measure needs sound, where the fact says for which.
+{% macro is_counted_for(scan, measure) -%}
+    {%- if scan.current_for %} and {{ quoted(measure.sound_column) }} = any({{ scan.current_for }}){% endif -%}
 {%- endmacro %}
 
 -- How many events some rows stand for: the sum of their weights, or their number.

@@ -211,7 +211,7 @@ def entry(text: str, severity: str = "critical") -> tuple[str, str]:
             AT + "the contract declares no key for this resource; declare 'row_identity: key'",
         ),
         (
-            entry("type: between_vintages.share_shift\n        column: name"),
+            entry("type: between_vintages.columns_kept\n        kwargs: {columns: [name]}"),
             AT + "the contract lists no column 'name' under 'withholdable'; declare it there",
         ),
         (

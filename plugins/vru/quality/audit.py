@@ -84,7 +84,7 @@ def _audit(cursor: Cursor, batch: Batch, run: Runner) -> None:
     _write_results(cursor, batch, outcomes, counts, holding)
     for check in batch.suite.checks:
         if not outcomes[check.id].is_success:
-            withhold(cursor, batch.batch_id, check)
+            withhold(cursor, batch.batch_id, check, outcomes[check.id].columns)
     # what is wrong with rows comes first: a check on the whole may fail only because they are gone
     holding += [
         FailedCheck(check.id, "critical", check.reason)

@@ -134,7 +134,8 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     for check, kind in compared:
         cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
-        if now["is_success"] != known[check.id]["is_success"]:
+        moved = not now["is_success"] and withhold(cursor, batch_id, check, now["columns"])
+        if moved or now["is_success"] != known[check.id]["is_success"]:
             known[check.id] = {**known[check.id], "is_success": now["is_success"]}
             changed.append((check, now["is_success"], now["remark"]))
     if not changed:
@@ -148,8 +149,6 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
         )  # fmt: skip
         if held:
             lift(cursor, batch_id, check)
-        else:
-            withhold(cursor, batch_id, check)
     _decide_again(cursor, batch, known)
     return True
 

@@ -9,10 +9,11 @@ select
     is_domestic,
     offence,
     solved_status,
+    withheld_reason,
     victim_count,
     known_at,
     batch_id,
     line_number,
     part
 from {{ ref('int_homicide_victim') }}
-where is_sound_borough
+where 'borough_name' = any(current_for)

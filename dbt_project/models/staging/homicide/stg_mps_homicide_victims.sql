@@ -5,7 +5,6 @@ select
     received.part,
     current_input.partition as source_partition,
     current_input.vintage_at as known_at,
-    'borough_name' = any(current_input.withheld_columns) as is_borough_name_withheld,
     received.victim_count,
     received.age_group,
     received.age_group_source,
