@@ -19,6 +19,7 @@ class CannotBeSeen:
     """One line of `cannot_be_seen.yml`: damages that nothing in the situation tells from a sound file, and why.
 
     `where` are regular expressions by name of a figure (feed, subject, on, size, size_class); empty is everywhere.
+    Where something speaks against a damage, a line covers it only if it names that witness.
     """
 
     situation: str
@@ -36,6 +37,7 @@ class CannotBeSeen:
         return (
             row["situation"] == self.situation
             and row["kind"] in self.kinds
+            and (not row["witness"] or "witness" in dict(self.limits))
             and all(re.fullmatch(pattern, str(row[name])) for name, pattern in self.limits)
         )
 
