@@ -120,4 +120,5 @@ def test_what_is_summed_and_dated_is_never_null() -> None:
 def test_every_specification_lies_beside_its_facts() -> None:
     for path in files(settings().dbt_dir):
         text = path.read_text(encoding="utf-8")
-        assert any(fact.stem in text for fact in path.parent.glob("*.sql")), path.name
+        of_domain = (settings().dbt_dir / "models").rglob(f"{path.parent.name}/*.sql")
+        assert any(f"fact: {fact.stem}" in text for fact in of_domain), path.name

@@ -72,7 +72,7 @@ class UnitVintageCheck(VintageCheck):
 class UnitsKept(UnitVintageCheck):
     """Rows of each unit, and of all together, changed by no more than `max_pct`, `recent_max_pct` and `total_max_pct`.
 
-    Both ways, and only by more rows than `min_rows`, so that a natural change of a small unit is none. A unit is recent
+    Of units that still have a row. Both ways, and only by more rows than `min_rows`, so that a natural change of a small unit is none. A unit is recent
     if it ends less than `older_than_months` before the last of the earlier vintage.
     """
 
@@ -107,12 +107,16 @@ class UnitsKept(UnitVintageCheck):
                 where r.batch_id = {on.batch:d} and exists (select 1 from e where r.{unit} <@ e.days)
                   and r.{unit} <= (select unit from latest) group by 1
             ),
+            -- a unit without any row is what `between_vintages.no_unit_missing` looks for
+            kept as (
+                select unit, sum(before) as before, sum(after) as after from cell group by 1 having sum(after) > 0
+            ),
             judged as (
                 select date_trunc('{self.by}', unit)::date as unit, sum(before) as before, sum(after) as after,
                        case when grouping(date_trunc('{self.by}', unit)) = 1 then {literal(self.total_max_pct)}
                             when max(unit) < (select unit from latest) - make_interval(months => {self.older_than_months:d})
                             then {literal(self.max_pct)} else {literal(self.recent_max_pct)} end as max_pct
-                from cell group by grouping sets ((date_trunc('{self.by}', unit)), ())
+                from kept group by grouping sets ((date_trunc('{self.by}', unit)), ())
             ),
             failed as (
                 select *, round(100 * (after - before) / nullif(before, 0), 1) as pct,
@@ -184,7 +188,8 @@ class ColumnsKept(UnitVintageCheck):
             f"({literal(rule.column)}, {literal(value)})" for rule in on.shape.withholdable for value in rule.apart
         )
         before = " union all ".join(
-            f"select {literal(name)} as column_name, x.batch_id, x.days from {on.before(name)} x" for name in self.columns
+            f"select {literal(name)} as column_name, x.batch_id, x.days from {on.before(name)} x"
+            for name in self.columns
         )
         return f"""
             with judged (column_name, max_pct) as (values {judged}),
