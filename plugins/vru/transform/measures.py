@@ -76,7 +76,7 @@ class Counting(Strict):
     weight: Slug | None = None
     """The fact's column that says for how many events a row stands; without it, each for one."""
     current_for: Slug | None = None
-    """The facts' column that lists for what a row's delivery is current: '' as a whole, or columns that newer deliveries
+    """The facts' column that lists for what a row's delivery is current: '' as a whole, or columns that newer ones
     have withheld. With it a measure is counted on the newest delivery in which the column that it needs is sound."""
     reporting_lag: Lag
     denominator: Literal["residents", "none"]
@@ -274,6 +274,6 @@ def _hold_against(path: Path, specification: Specification, contracts: Mapping[s
             sound = _sound_column(measure, counting, areas)
             if sound and sound not in withholdable:
                 raise MeasureError(
-                    f"{where}.{'sound_column' if areas.sound_column else 'needs'}: no check withholds {sound}; declare it "
-                    f"under 'withholdable' in feeds/{contract.feed}.yml or leave it out"
+                    f"{where}.{'sound_column' if areas.sound_column else 'needs'}: no check withholds {sound}; "
+                    f"declare it under 'withholdable' in feeds/{contract.feed}.yml or leave it out"
                 )

@@ -201,7 +201,7 @@ class SharesKept(PeriodCheck):
 
     @classmethod
     def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
-        """Columns with a closed list of values or yes and no, and blanks of the others, where a delivery is a period."""
+        """Columns with a closed list of values, yes or no, and blanks of the others, where a delivery is a period."""
         if resource.delivery != "period":
             return
         listed = [c.name for c in resource.columns if c.values is not None or c.type == "boolean"]
@@ -210,8 +210,8 @@ class SharesKept(PeriodCheck):
             yield {
                 "id": "shares_kept", "type": cls.called, "severity": "critical",
                 "kwargs": {"columns": listed, "filled": others},
-                "reason": "The values of a column, or its blanks, are spread quite otherwise than in the periods before. "
-                "Please check how it is filled.",
+                "reason": "The values of a column, or its blanks, are spread quite otherwise than in the periods "
+                "before. Please check how it is filled.",
             }  # fmt: skip
 
     def misfits(self, resource: Resource) -> Iterator[str]:
@@ -236,7 +236,8 @@ class SharesKept(PeriodCheck):
             with h as materialized (select batch_id from ops.earlier_periods({on.batch:d}, {self.window:d})),
             counted as materialized (
                 -- one scan, whatever the number of columns
-                select batch_id, case {names} end as column_name, coalesce(case {values} end, '') as value, count(*) as n
+                select batch_id, case {names} end as column_name, coalesce(case {values} end, '') as value, count(*)
+                    as n
                 from (
                     select r.batch_id, {chosen} from {on.compared} r
                     where (r.batch_id = {on.batch:d} or r.batch_id in (select batch_id from h))
@@ -269,13 +270,15 @@ class SharesKept(PeriodCheck):
             judged as (
                 select d.column_name, round(d.pct, 1) as pct,
                        round(greatest({literal(self.max_pct)}, {literal(self.times)} * (
-                           select max(o.pct) from distance o where o.column_name = d.column_name and o.batch_id <> d.batch_id
+                           select max(o.pct) from distance o where o.column_name = d.column_name
+                               and o.batch_id <> d.batch_id
                        )), 1) as max_pct,
                        (select count(*) from usual u where u.column_name = d.column_name
                         and u.least_count >= {self.min_rows:d} and not exists (
                             select 1 from share s where s.batch_id = d.batch_id
                               and s.column_name = u.column_name and s.value = u.value)) as gone_count,
-                       (select count(*) = 1 and sum(s.n) * ln(least(1, (max(coalesce(u.share, 0)) * 1000 + 0.5) / 1001)) < -ln(1e6)
+                       (select count(*) = 1
+                           and sum(s.n) * ln(least(1, (max(coalesce(u.share, 0)) * 1000 + 0.5) / 1001)) < -ln(1e6)
                         from share s left join usual u on u.column_name = s.column_name and u.value = s.value
                         where s.batch_id = d.batch_id and s.column_name = d.column_name) as stands_still
                 from distance d where d.batch_id = {on.batch:d}
@@ -293,7 +296,8 @@ class SharesKept(PeriodCheck):
                                else ' is spread otherwise in ' || pct || ' % of rows, limit ' || max_pct || ' %' end,
                            ', ' order by nth) from failed where nth <= 3),
                        'too little history to judge by'),
-                   (select jsonb_object_agg(column_name, datemultirange(daterange({start}, {end}, '[]'))::text) from failed)
+                   (select jsonb_object_agg(column_name, datemultirange(daterange({start}, {end}, '[]'))::text)
+                       from failed)
         """.replace(
             "'too little history to judge by'),",
             "case when exists (select 1 from judged) then 'every column is spread as usual' "
@@ -304,7 +308,7 @@ class SharesKept(PeriodCheck):
 class FirstIsUsual(BetweenCheck):
     """Where nothing was stated before it: at least `min_rows` rows (by partition), `min_values` values in a column.
 
-    A key of `min_rows` is a partition; '' is any other. It holds once another delivery or period stands before this one.
+    A key of `min_rows` is a partition; '' is any other. It holds once another delivery or period stands before it.
     """
 
     called = "delivery.first_is_usual"
@@ -331,7 +335,8 @@ class FirstIsUsual(BetweenCheck):
         """Rows and numbers of values below the floor."""
         least = self.min_rows.get(on.partition, self.min_rows.get("", 0))
         found = [
-            f"select 'rows' as what, count(*) as n, {least:d} as least from {on.compared} r where r.batch_id = {on.batch:d}"
+            f"select 'rows' as what, count(*) as n, {least:d} as least from {on.compared} r "
+            f"where r.batch_id = {on.batch:d}"
         ]
         found += [
             f"select {literal('values of ' + name)}, count(distinct r.{quoted(name)}), {number:d} "
@@ -347,6 +352,7 @@ class FirstIsUsual(BetweenCheck):
             short as (select * from found where n < least and (select held from is_first))
             select not exists (select 1 from short), (select count(*) from short)::numeric,
                    case when not (select held from is_first) then 'others stand before it'
-                        else coalesce((select string_agg(n || ' ' || what || ', usual are at least ' || least, ', ' order by what)
+                        else coalesce((select string_agg(n || ' ' || what || ', usual are at least '
+                            || least, ', ' order by what)
                                        from short), 'as much as is usual') end
         """

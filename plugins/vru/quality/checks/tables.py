@@ -174,7 +174,7 @@ class ColumnSum(_Limited):
 
 
 class OneValueForEach(StatementCheck):
-    """`column` has one value for each combination of `columns`, but for `max_pct` per cent of the rows: a code of a point.
+    """`column` has one value for each combination of `columns`, but for `max_pct` per cent of the rows.
 
     Counted are rows that do not have the value that most rows of their combination have. A blank anywhere counts not.
     """
@@ -204,6 +204,7 @@ class OneValueForEach(StatementCheck):
             each as (select sum(n) as n, max(n) as most from pair r group by {each}),
             told as (select coalesce(sum(n), 0) as n, coalesce(sum(n - most), 0) as others from each)
             select others * 100 <= {literal(self.max_pct)} * n, round(100 * others / nullif(n, 0), 2),
-                   others || ' of ' || n || ' rows have another value than their like, limit ' || {literal(self.max_pct)} || ' %'
+                   others || ' of ' || n || ' rows have another value than their like, limit '
+                       || {literal(self.max_pct)} || ' %'
             from told
         """

@@ -1,7 +1,7 @@
 """Types of checks that judge a batch unit by unit (year, month) against what was stated before it, not only as a whole.
 
-What stands before is `Subject.before`: for each day the newest sound batch stated before this one. A damage that hides in
-the whole (one year twice, half of one lost, one column lost in eight years) shows in its unit. Limits come from what
+What stands before is `Subject.before`: for each day the newest sound batch stated before this one. A damage that hides
+in the whole (one year twice, half of one lost, one column lost in eight years) shows in its unit. Limits come from what
 vintages of real lists do; the suites say beside each what was measured.
 """
 
@@ -72,8 +72,8 @@ class UnitVintageCheck(VintageCheck):
 class UnitsKept(UnitVintageCheck):
     """Rows of each unit, and of all together, changed by no more than `max_pct`, `recent_max_pct` and `total_max_pct`.
 
-    Of units that still have a row. Both ways, and only by more rows than `min_rows`, so that a natural change of a small unit is none. A unit is recent
-    if it ends less than `older_than_months` before the last of the earlier vintage.
+    Of units that still have a row. Both ways, and only by more rows than `min_rows`, so that a natural change of a
+    small unit is none. A unit is recent if it ends less than `older_than_months` before the last of the earlier vintage.
     """
 
     called = "between_vintages.units_kept"
@@ -114,7 +114,8 @@ class UnitsKept(UnitVintageCheck):
             judged as (
                 select date_trunc('{self.by}', unit)::date as unit, sum(before) as before, sum(after) as after,
                        case when grouping(date_trunc('{self.by}', unit)) = 1 then {literal(self.total_max_pct)}
-                            when max(unit) < (select unit from latest) - make_interval(months => {self.older_than_months:d})
+                            when max(unit) < (select unit from latest)
+                                - make_interval(months => {self.older_than_months:d})
                             then {literal(self.max_pct)} else {literal(self.recent_max_pct)} end as max_pct
                 from kept group by grouping sets ((date_trunc('{self.by}', unit)), ())
             ),
@@ -131,7 +132,8 @@ class UnitsKept(UnitVintageCheck):
                        (select string_agg(
                            coalesce({self.named_unit("f.unit")}, 'all together') || ': ' || f.after || ' rows against '
                            || f.before || ' before, limit ±' || f.max_pct || ' %', ', ' order by f.nth)
-                           || case when max(f.of_all) > {AT_MOST} then ' (and ' || max(f.of_all) - {AT_MOST} || ' more)' else '' end
+                           || case when max(f.of_all) > {AT_MOST} then ' (and ' || max(f.of_all) - {AT_MOST}
+                               || ' more)' else '' end
                         from (select *, count(*) over () as of_all from failed) f where f.nth <= {AT_MOST}),
                        (select after || ' rows against ' || before || ' before, no unit moved too far' from whole),
                        'no earlier vintage to compare with')
@@ -142,9 +144,9 @@ class ColumnsKept(UnitVintageCheck):
     """Cells of each of `columns` stayed as they were: unit by unit each value, and no value, stands in as many rows.
 
     Of what cannot be paired off, at most `max_pct` per cent of all rows older than `older_than_months`, `unit_max_pct`
-    of an older year (`by`) and `recent_unit_max_pct` of a recent one, and only from `min_rows` rows on; and the shares of
-    the values moved by at most `share_max_pct` (definitions B20). A failure withholds a column in the years that fail (after
-    the last that can be compared, too, if that fails), and everywhere if the others differ as well or are fewer.
+    of an older year (`by`) and `recent_unit_max_pct` of a recent one, and only from `min_rows` rows on; and the shares
+    of the values moved by at most `share_max_pct` (definitions B20). A failure withholds a column in the years that
+    fail (after the last that can be compared, too, if that fails), and everywhere if the others differ as well or are fewer.
     Without `max_pct` it is that of the contract's `withholdable`.
     """
 
@@ -165,8 +167,8 @@ class ColumnsKept(UnitVintageCheck):
             yield {
                 "id": "columns_kept", "type": cls.called, "kwargs": {"columns": columns},
                 "severity": {"withhold": columns},
-                "reason": "Cells of a column differ from the earlier file in more rows than are ever corrected. The rows "
-                "count, the column is not used there; please check how it is filled.",
+                "reason": "Cells of a column differ from the earlier file in more rows than are ever corrected. The "
+                "rows count, the column is not used there; please check how it is filled.",
             }  # fmt: skip
 
     def misfits(self, resource: Resource) -> Iterator[str]:
@@ -215,10 +217,12 @@ class ColumnsKept(UnitVintageCheck):
             ),
             share as (
                 -- half the summed absolute change of the shares of real values, over the units that both hold
-                select column_name, round(50 * sum(abs(after / nullif(all_after, 0) - before / nullif(all_before, 0))), 3) as pct
+                select column_name,
+                       round(50 * sum(abs(after / nullif(all_after, 0) - before / nullif(all_before, 0))), 3) as pct
                 from (
                     select p.column_name, p.value, sum(p.before) as before, sum(p.after) as after,
-                           sum(sum(p.before)) over of_column as all_before, sum(sum(p.after)) over of_column as all_after
+                           sum(sum(p.before)) over of_column as all_before, sum(sum(p.after)) over of_column
+                               as all_after
                     from paired p join moved m using (column_name, unit)
                     where p.value is not null
                       and not exists (select 1 from apart a where a.column_name = p.column_name and a.value = p.value)
@@ -227,7 +231,8 @@ class ColumnsKept(UnitVintageCheck):
             ),
             by_longer as (
                 select column_name, longer, sum(row_count) as row_count, sum(moved_count) as moved_count,
-                       max(unit) < (select unit from latest) - make_interval(months => {self.older_than_months:d}) as is_older
+                       max(unit) < (select unit from latest) - make_interval(months => {self.older_than_months:d})
+                           as is_older
                 from moved group by 1, 2
             ),
             failed_unit as (
@@ -267,15 +272,18 @@ class ColumnsKept(UnitVintageCheck):
                 where f.column_name not in (select column_name from everywhere) group by 1
             ),
             told as (
-                select w.column_name || ' differs in ' || w.moved_count || ' of ' || w.row_count || ' older rows, limit '
+                select w.column_name || ' differs in ' || w.moved_count || ' of ' || w.row_count
+                    || ' older rows, limit '
                        || w.max_pct || ' %; its shares moved by ' || coalesce(w.share_pct, 0) || ' %, limit '
                        || {literal(self.share_max_pct)} || ' %' as words,
                        w.moved_count as weight
                 from whole w join everywhere using (column_name)
                 union all
-                select f.column_name || ' of ' || {self.named_unit("f.longer")} || ' differs in ' || f.moved_count || ' of '
+                select f.column_name || ' of ' || {self.named_unit("f.longer")} || ' differs in ' || f.moved_count
+                    || ' of '
                        || f.row_count || ' rows, limit '
-                       || case when f.is_older then {literal(self.unit_max_pct)} else {literal(self.recent_unit_max_pct)} end || ' %',
+                       || case when f.is_older then {literal(self.unit_max_pct)}
+                           else {literal(self.recent_unit_max_pct)} end || ' %',
                        f.moved_count
                 from failed_unit f where f.column_name not in (select column_name from everywhere)
             )
@@ -283,19 +291,24 @@ class ColumnsKept(UnitVintageCheck):
                    (select max(coalesce(share_pct, 0)) from whole),
                    coalesce(
                        (select string_agg(t.words, ', ' order by t.weight desc, t.words)
-                           || case when max(t.of_all) > {AT_MOST} then ' (and ' || max(t.of_all) - {AT_MOST} || ' more)' else '' end
-                        from (select *, count(*) over () as of_all, row_number() over (order by weight desc, words) as nth from told) t
+                           || case when max(t.of_all) > {AT_MOST} then ' (and ' || max(t.of_all) - {AT_MOST}
+                               || ' more)' else '' end
+                        from (select *, count(*) over () as of_all, row_number() over (order by weight desc, words)
+                            as nth from told) t
                         where t.nth <= {AT_MOST}),
-                       (select max(coalesce(share_pct, 0)) || ' % of shares moved in the column that moved most' from whole),
+                       (select max(coalesce(share_pct, 0)) || ' % of shares moved in the column that moved most'
+                           from whole),
                        'no earlier vintage to compare with'),
                    (select jsonb_object_agg(column_name, days::text) from failed)
         """
 
 
 class RepeatedRows(UnitVintageCheck):
-    """Rows that repeat another one are no more than `usual_pct` or the earlier vintage's share, and `more_pct` points.
+    """Rows that repeat another one are no more than usual, and `more_pct` points.
 
-    Of all rows, and of each unit with at least `min_rows` of them `unit_more_pct` points. Without `usual_pct` a first
+    Usual is the share in the earlier vintage and the three periods before, `usual_pct` where nothing stands before.
+
+    Of all rows, and of each unit with at least `min_rows` of them `unit_more_pct` points; without `usual_pct` a first
     delivery is not judged. Where `column` is named, only rows that are filled there count: an identifier, say.
     """
 
@@ -320,13 +333,12 @@ class RepeatedRows(UnitVintageCheck):
         """Units with too many repeats."""
         unit = self.unit(on)
         cells = ", ".join(f"r.{quoted(column.name)}" for column in on.shape.columns)
-        if self.column is not None:
-            where = f"r.{quoted(self.column)} is not null"
-        else:
-            where = "true"
+        where = "true" if self.column is None else f"r.{quoted(self.column)} is not null"
         usual = "null" if self.usual_pct is None else literal(self.usual_pct)
         return f"""
-            with e as materialized (select batch_id from {on.before()}),
+            with e as materialized (
+                select batch_id from {on.before()} union select batch_id from ops.earlier_periods({on.batch:d}, 3)
+            ),
             same as materialized (
                 select r.batch_id = {on.batch:d} as is_here, date_trunc('{self.by}', r.{unit})::date as unit,
                        count(*) as n
@@ -340,13 +352,14 @@ class RepeatedRows(UnitVintageCheck):
                 from same group by grouping sets ((is_here, unit), (is_here))
             ),
             usual as (
-                select greatest({usual}, (select pct from judged where unit is null and not is_here)) as pct
+                select coalesce((select pct from judged where unit is null and not is_here), {usual}::numeric) as pct
             ),
             failed as (
                 select j.*, row_number() over (order by (j.unit is not null), j.repeated desc) as nth
                 from judged j, usual u
                 where j.is_here and u.pct is not null and j.repeated >= {self.min_rows:d} and j.n > {self.min_rows:d}
-                  and j.pct > u.pct + case when j.unit is null then {literal(self.more_pct)} else {literal(self.unit_more_pct)} end
+                  and j.pct > u.pct + case when j.unit is null then {literal(self.more_pct)}
+                      else {literal(self.unit_more_pct)} end
             )
             select not exists (select 1 from failed),
                    (select pct from judged where is_here and unit is null),
@@ -383,8 +396,8 @@ class ColumnsVary(StatementCheck):
             yield {
                 "id": "no_column_stands_still", "type": cls.called, "kwargs": {"columns": columns},
                 "severity": {"withhold": withheld} if withheld == columns else "warning",
-                "reason": "A column has one and the same value, or none, in every row of a year, which chance does not do. "
-                "It was lost in the export; please check how it is filled.",
+                "reason": "A column has one and the same value, or none, in every row of a year, which chance does not "
+                "do. It was lost in the export; please check how it is filled.",
             }  # fmt: skip
 
     def misfits(self, resource: Resource) -> Iterator[str]:
@@ -420,14 +433,16 @@ class ColumnsVary(StatementCheck):
                 select u.column_name, u.unit, u.n
                 from of_unit u
                 cross join lateral (
-                    select coalesce(sum(v.n) filter (where v.value is not distinct from u.value), 0) as same, sum(v.n) as n
+                    select coalesce(sum(v.n) filter (where v.value is not distinct from u.value), 0)
+                        as same, sum(v.n) as n
                     from varied v where v.column_name = u.column_name
                 ) v
                 where u.value_count = 1 and v.n > 0
                   and u.n * ln((v.same + 0.5) / (v.n + 1)) < -ln({literal(self.odds)}::numeric)
             ),
             stretch as (
-                select column_name, sum(n) as n, count(*) as unit_count, min(unit) as first_unit, max(unit) as last_unit,
+                select column_name, sum(n) as n, count(*) as unit_count, min(unit) as first_unit, max(unit)
+                    as last_unit,
                        range_agg(daterange(unit, (unit + interval '1 {self.by}')::date)) as days
                 from failed group by 1
             )
@@ -435,7 +450,8 @@ class ColumnsVary(StatementCheck):
                    coalesce((select string_agg(
                        column_name || ' has one value in all ' || n || ' rows of ' || unit_count || ' {self.by}s ('
                        || to_char(first_unit, {literal(UNIT_WORD[self.by])}) || ' to '
-                       || to_char(last_unit, {literal(UNIT_WORD[self.by])}) || ')', ', ' order by column_name) from stretch),
+                       || to_char(last_unit, {literal(UNIT_WORD[self.by])}) || ')', ', ' order by column_name)
+                           from stretch),
                        'every column has several values in every {self.by}'),
                    (select jsonb_object_agg(column_name, days::text) from stretch)
         """

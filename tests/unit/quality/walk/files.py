@@ -105,8 +105,7 @@ def _is_meant(number: int, record: Record, change: Change) -> bool:
     records = change.get("records", "all")
     first, last = (1, number) if records == "all" else records if isinstance(records, list) else (records, records)
     return first <= number <= last and all(
-        fnmatchcase(record[header], value)
-        for header, value in change.get("where", {}).items()
+        fnmatchcase(record[header], value) for header, value in change.get("where", {}).items()
     )
 
 
