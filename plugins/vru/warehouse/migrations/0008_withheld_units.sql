@@ -1,11 +1,9 @@
 -- A column may be withheld in some units only (a year, a month), and stays in use in the others.
 
--- Both days null: in every unit.
+-- A null day is no bound: both null are every unit, a null end is whatever comes after.
 alter table ops.withheld_column add unit_start date;
 alter table ops.withheld_column add unit_end date;
-alter table ops.withheld_column add constraint withheld_units check (
-    (unit_start is null) = (unit_end is null) and unit_start <= unit_end
-);
+alter table ops.withheld_column add constraint withheld_units check (unit_start <= unit_end);
 -- one check withholds several stretches at one instant
 alter table ops.withheld_column drop constraint withheld_column_pkey;
 create unique index withheld_column_once
