@@ -1,6 +1,6 @@
 -- A column may be withheld in some units only (a year, a month), and stays in use in the others.
 
--- Both days null: in every unit; one of them: without a bound on that side.
+-- A null day is no bound: both null are every unit, a null end is whatever comes after.
 alter table ops.withheld_column add unit_start date;
 alter table ops.withheld_column add unit_end date;
 alter table ops.withheld_column add constraint withheld_units check (unit_start <= unit_end);
