@@ -191,7 +191,7 @@ def test_restated_month_is_compared_with_the_same_month(warehouse: Warehouse) ->
 def test_a_borough_without_records_holds_the_month(warehouse: Warehouse) -> None:
     both = crimes(400)
     for row in both[:200]:
-        row.update(lsoa_code="E01004195", lsoa_name="Tower Hamlets 001B")
+        row.update(lsoa_code="E01004195", lsoa_name="Tower Hamlets 001B", longitude="-0.05")
     for number in range(1, 4):
         rows = [{**row, "month": date(2023, number, 1)} for row in both]
         assert load(warehouse, warehouse.street(rows, f"2023-{number:02d}")).status == "passed"
