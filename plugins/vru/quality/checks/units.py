@@ -146,7 +146,7 @@ class ColumnsKept(UnitVintageCheck):
     Of what cannot be paired off, at most `max_pct` per cent of all rows older than `older_than_months`, `unit_max_pct`
     of an older year (`by`) and `recent_unit_max_pct` of a recent one, and only from `min_rows` rows on; and the shares
     of the values moved by at most `share_max_pct` (definitions B20). A failure withholds a column in the years that
-    fail (after the last that can be compared, too, if that fails), and everywhere if the others differ too or are fewer.
+    fail (after the last that can be compared, too, if that fails), and everywhere if the others differ or are fewer.
     Without `max_pct` it is that of the contract's `withholdable`.
     """
 
