@@ -41,13 +41,13 @@ UNIT_TEST = """
       - input: ref('dim_area')
         rows:
           - {area_key: region-L, area_kind: region, area_code: E12000007}
-      - input: ref('fct_homicide_victim')
+      - input: ref('int_homicide_victim')
         rows:
-          - {recorded_month: 2020-01-01, victim_count: 1, method: Shooting}
-          - {recorded_month: 2020-01-01, victim_count: 1, method: Blunt Implement}
-          - {recorded_month: 2020-01-01, victim_count: 1, method: null}
-      - input: ref('fct_homicide_victim_by_borough')
-        rows: []
+          - {recorded_month: 2020-01-01, victim_count: 1, method: Shooting, current_for: '{method}'}
+          - {recorded_month: 2020-01-01, victim_count: 1, method: Blunt Implement, current_for: '{method}'}
+          - {recorded_month: 2020-01-01, victim_count: 1, method: null, current_for: '{method}'}
+          # a newer list, in which the method is withheld
+          - {recorded_month: 2020-01-01, victim_count: 1, method: null, current_for: '{""}'}
     expect:
       rows:
         - {definition_id: homicide_shooting, area_key: region-L, unit_start: 2020-01-01, value_count: 1, unknown_count: 1}

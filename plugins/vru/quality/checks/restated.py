@@ -28,7 +28,8 @@ class RowsRestated(VintageCheck):
 
     Rows are compared by their key, and keys that are new count for nothing. Where they have none, and a delivery is a
     period, rows are compared as they stand. `moving` names columns that releases change by nature: their cells are not
-    compared, but blanks are. `within_pct` lets a figure move by so many per cent. `min_rows` rows are needed.
+    compared, but blanks are. `within_pct` lets a figure move by so many per cent. `min_rows` rows are needed, and fewer
+    changes than `min_changed` are none.
     """
 
     called = "between_vintages.rows_restated"
@@ -37,6 +38,7 @@ class RowsRestated(VintageCheck):
     moving: Columns = Field(default_factory=list)
     within_pct: dict[Slug, Pct] = Field(default_factory=dict)
     min_rows: Count = 20
+    min_changed: Count = 4
 
     @classmethod
     def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
@@ -72,10 +74,11 @@ class RowsRestated(VintageCheck):
             with e as materialized (select {on.earlier()} as batch_id),
             {figures},
             failed as (
-                select column_name, pct from by_column where pct > {literal(self.max_pct)}
+                select b.column_name, b.pct from by_column b cross join whole w
+                where b.pct > {literal(self.max_pct)} and b.pct * w.row_count >= {100 * self.min_changed:d} - 1
             )
             select
-                coalesce(w.pct <= {literal(self.max_pct)} and not exists (select 1 from failed), true)
+                coalesce((w.pct <= {literal(self.max_pct)} or w.pct * w.row_count < {100 * self.min_changed:d} - 1) and not exists (select 1 from failed), true)
                     or w.row_count < {self.min_rows:d},
                 w.pct,
                 coalesce(

@@ -73,7 +73,7 @@ class UnitsKept(UnitVintageCheck):
     """Rows of each unit, and of all together, changed by no more than `max_pct`, `recent_max_pct` and `total_max_pct`.
 
     Of units that still have a row. Both ways, and only by more rows than `min_rows`, so that a natural change of a
-    small unit is none. A unit is recent if it ends less than `older_than_months` before the last of the earlier vintage.
+    small unit is none. A unit is recent if it ends less than `older_than_months` before the last of the earlier one.
     """
 
     called = "between_vintages.units_kept"
@@ -146,7 +146,7 @@ class ColumnsKept(UnitVintageCheck):
     Of what cannot be paired off, at most `max_pct` per cent of all rows older than `older_than_months`, `unit_max_pct`
     of an older year (`by`) and `recent_unit_max_pct` of a recent one, and only from `min_rows` rows on; and the shares
     of the values moved by at most `share_max_pct` (definitions B20). A failure withholds a column in the years that
-    fail (after the last that can be compared, too, if that fails), and everywhere if the others differ as well or are fewer.
+    fail (after the last that can be compared, too, if that fails), and everywhere if the others differ or are fewer.
     Without `max_pct` it is that of the contract's `withholdable`.
     """
 
