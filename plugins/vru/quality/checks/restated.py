@@ -78,7 +78,9 @@ class RowsRestated(VintageCheck):
                 where b.pct > {literal(self.max_pct)} and b.pct * w.row_count >= {100 * self.min_changed:d} - 1
             )
             select
-                coalesce((w.pct <= {literal(self.max_pct)} or w.pct * w.row_count < {100 * self.min_changed:d} - 1) and not exists (select 1 from failed), true)
+                coalesce(
+                    (w.pct <= {literal(self.max_pct)} or w.pct * w.row_count < {100 * self.min_changed:d} - 1)
+                    and not exists (select 1 from failed), true)
                     or w.row_count < {self.min_rows:d},
                 w.pct,
                 coalesce(
