@@ -81,9 +81,11 @@
             ) as unknown_{{ loop.index }}
             {%- endfor %}
         from {{ ref(scan.fact) }}
-        {%- if scan.where %}
-        where {{ scan.where }}
-        {%- endif %}
+        where
+            {{ '(' ~ scan.where ~ ')' if scan.where else 'true' }}
+            {%- if scan.current_for %}
+            and {{ scan.current_for }} && {{ quoted_list(wanted | map(attribute='sound_column') | unique | list) }}
+            {%- endif %}
         group by 1, 2
     ) as counted
     cross join lateral (

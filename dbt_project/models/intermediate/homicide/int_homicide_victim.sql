@@ -1,5 +1,5 @@
--- One row is one victim of recorded homicide in a delivery that is current for its month: as a whole ('' in
--- current_for) or for a column that newer ones have withheld (its name there). Withheld cells are null; flags as booleans.
+-- One row is one victim of recorded homicide in a delivery that is current for its month, as a whole ('' in
+-- current_for) or for a column that newer ones have withheld (its name there). Withheld cells are null, flags booleans.
 select
     victim.current_for,
     victim.batch_id,
