@@ -10,7 +10,7 @@ TESTS ?= tests
 # four processes on two cores: much of a proof is waiting; they start hundreds, so what is compiled once is kept
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
-.PHONY: help run up test test-faults bench lint format lock clean
+.PHONY: help run up test test-faults test-gate bench lint format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ test: $(VENV)/.dev ## Install the development lock and run the tests; of the lon
 
 test-faults: $(VENV)/.dev ## Every bad input, kill, history and swap, and the longest proofs of Airflow
 	@$(PYTEST) --dist loadscope -m "fault or deep" tests
+
+test-gate: $(VENV)/.dev ## What the gate finds of damaged files and lets in of sound ones: tables (also in build/gate/tables.md)
+	@rm -rf build/gate; rc=0; $(PYTEST) -n 2 --dist worksteal tests/gate || rc=$$?; $(BIN)/python -m tests.gate.tables || rc=1; exit $$rc
 
 bench: $(VENV)/.dev ## Compare speed and memory with what people would use instead (about 20 minutes; a quiet machine)
 	@$(BIN)/python -m benchmarks

@@ -32,10 +32,10 @@ pytest_plugins = ["tests.cost"]
 
 
 class CasesApart(LoadScopeScheduling):
-    """The tests of a file stay in one process, but those of the folder of faults, which need nothing of each other."""
+    """The tests of a file stay in one process, but those of faults and damages, which need nothing of each other."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith("tests/faults/") else nodeid.partition("::")[0]
+        return nodeid if nodeid.startswith(("tests/faults/", "tests/gate/")) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

@@ -75,16 +75,18 @@
             {{ unit_start(scan.period_column, scan.grain) }} as unit_start
             {%- for measure in wanted %},
             {{ counted_events(scan.weight) }} filter (
-                where ({{ measure.rows }}) and ({{ measure.unknown }}) is not true
+                where ({{ measure.rows }}) and ({{ measure.unknown }}) is not true{{ is_counted_for(scan, measure) }}
             ) as value_{{ loop.index }},
             {{ counted_events(scan.weight) }} filter (
-                where ({{ measure.unknown }}) or ({{ measure.rows }}) is null
+                where (({{ measure.unknown }}) or ({{ measure.rows }}) is null){{ is_counted_for(scan, measure) }}
             ) as unknown_{{ loop.index }}
             {%- endfor %}
         from {{ ref(scan.fact) }}
-        {%- if scan.where %}
-        where ({{ scan.where }}) is not false
-        {%- endif %}
+        where
+            {{ '((' ~ scan.where ~ ') is not false)' if scan.where else 'true' }}
+            {%- if scan.current_for %}
+            and {{ scan.current_for }} && {{ quoted_list(wanted | map(attribute='sound_column') | unique | list) }}
+            {%- endif %}
         group by 1, 2
     ) as counted
     cross join lateral (
@@ -112,6 +114,11 @@
 {% macro area_of_row(scan) -%}
     {%- set area = scan.area_column if scan.area_column else quoted(scan.area_code) -%}
     {{ 'case when ' ~ scan.where ~ ' then ' ~ area ~ ' end' if scan.where else area }}
+{%- endmacro %}
+
+-- Only rows of the delivery that is current for the column that a measure needs sound, where the fact says for which.
+{% macro is_counted_for(scan, measure) -%}
+    {%- if scan.current_for %} and {{ quoted(measure.sound_column) }} = any({{ scan.current_for }}){% endif -%}
 {%- endmacro %}
 
 -- How many events some rows stand for: the sum of their weights, or their number.

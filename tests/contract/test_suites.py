@@ -211,7 +211,7 @@ def entry(text: str, severity: str = "critical") -> tuple[str, str]:
             AT + "the contract declares no key for this resource; declare 'row_identity: key'",
         ),
         (
-            entry("type: between_vintages.share_shift\n        column: name"),
+            entry("type: between_vintages.columns_kept\n        kwargs: {columns: [name]}"),
             AT + "the contract lists no column 'name' under 'withholdable'; declare it there",
         ),
         (
@@ -303,5 +303,5 @@ def test_the_scaffold_of_a_suite_fits_its_contract(tmp_path: Path, feed: str) ->
         assert (section.cells, section.cell_value) == (["month", "name"], "note_count")
         assert {check.id for check in section.checks} == {
             "manifest_rows_agree", "file_is_whole", "no_month_lost", "month_not_in_future", "month_not_before_series",
-            "note_count_is_a_count", "volume_against_earlier_file", "name_is_filled",
+            "note_count_is_a_count", "volume_against_earlier_file", "name_is_filled", "every_year_kept", "rows_not_doubled",
         }  # fmt: skip

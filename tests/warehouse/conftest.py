@@ -109,11 +109,18 @@ class Ledger:
             day(since), batch_id,
         )  # fmt: skip
 
-    def withhold(self, batch_id: int, column: str, since: int, lifted: int | None = None) -> None:
-        """A check withholds a column of a batch."""
+    def withhold(
+        self,
+        batch_id: int,
+        column: str,
+        since: int,
+        lifted: int | None = None,
+        days: tuple[date | None, date | None] = (None, None),
+    ) -> None:
+        """A check withholds a column of a batch, on some days or on all."""
         self._run(
-            "insert into ops.withheld_column values (%s, %s, 'check', 'because', %s, %s)",
-            batch_id, column, day(since), None if lifted is None else day(lifted),
+            "insert into ops.withheld_column values (%s, %s, 'check', 'because', %s, %s, %s, %s)",
+            batch_id, column, day(since), None if lifted is None else day(lifted), *days,
         )  # fmt: skip
 
     def current(self, feed: str, known: int | None = None, admitted: int | None = None, column: str = "") -> dict:

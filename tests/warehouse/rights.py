@@ -112,6 +112,7 @@ FUNCTIONS = {
     "ops.is_sound((select b from ops.batch b limit 1))": "migrator loader checker",
     "ops.is_displaced((select b from ops.batch b limit 1))": "migrator loader checker",
     "ops.earlier_sound_batch(1)": "migrator loader checker",
+    "ops.earlier_sound_units(1)": "migrator loader checker",
     "ops.earlier_periods(1)": "migrator loader checker",
     "ops.t_99(9)": _SCORES,
     "ops.units(current_date, current_date, 'month')": _SCORES,

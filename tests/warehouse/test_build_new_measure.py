@@ -41,13 +41,17 @@ UNIT_TEST = """
       - input: ref('dim_area')
         rows:
           - {area_key: region-L, area_kind: region, area_code: E12000007}
-      - input: ref('fct_homicide_victim')
-        rows:
-          - {recorded_month: 2020-01-01, victim_count: 1, method: Shooting}
-          - {recorded_month: 2020-01-01, victim_count: 1, method: Blunt Implement}
-          - {recorded_month: 2020-01-01, victim_count: 1, method: null}
-      - input: ref('fct_homicide_victim_by_borough')
-        rows: []
+      - input: ref('int_homicide_victim')
+        format: sql
+        rows: |
+          select date '2020-01-01' as recorded_month, 1 as victim_count, given.method, null::text as borough_name,
+                 null::boolean as is_domestic, given.current_for
+          from (
+              values
+              ('Shooting', array['method']), ('Blunt Implement', array['method']), (null, array['method']),
+              -- a newer list, in which the method is withheld
+              (null, array[''])
+          ) as given (method, current_for)
     expect:
       rows:
         - {definition_id: homicide_shooting, area_key: region-L, unit_start: 2020-01-01, value_count: 1, unknown_count: 1}

@@ -251,3 +251,35 @@ def test_a_withheld_column_comes_from_the_newest_vintage_where_it_is_sound(histo
             "select distinct withheld_columns from ops.current_input(null, '2020-01-06') where column_name = ''"
         )
         assert cursor.fetchall() == [(["borough"],)]
+
+
+@pytest.mark.parametrize(
+    ("days", "unsound"),
+    [((FEB, FEB), [FEB]), ((FEB, None), [FEB, MAR]), ((date(2019, 1, 1), date(2021, 1, 15)), [JAN]), ((None, None), [JAN, FEB, MAR])],
+    ids=["a_month", "from_a_month_on", "until_the_middle_of_one", "everywhere"],
+)  # fmt: skip
+def test_a_column_withheld_in_some_units_is_read_in_the_others(
+    history: Ledger, days: tuple[date | None, date | None], unsound: list[date]
+) -> None:
+    history.feed("f", "snapshot", "month", withholdable=("borough",))
+    history.deliver("f", "old", 0)
+    history.deliver("f", "new", 1)
+    history.deliver("f", "later", 2)
+    old = history.batch("f", "old", 1, period=months(JAN, MAR))
+    new = history.batch("f", "new", 2, period=months(JAN, MAR))
+    history.withhold(new, "borough", since=3, days=days)
+    units = (JAN, FEB, MAR)
+    assert history.current("f") == {("", m): new for m in units}
+    assert history.current("f", column="borough") == {("", m): old if m in unsound else new for m in units}
+    later = history.batch("f", "later", None, period=months(JAN, MAR))
+    with history.connection.cursor() as cursor:
+        cursor.execute(
+            "select unit_start from ops.current_input() where column_name = '' and withheld_columns = '{borough}' order by 1"
+        )
+        assert [unit for (unit,) in cursor.fetchall()] == unsound
+        cursor.execute(
+            "select u.unit, e.batch_id from unnest(%s::date[]) as u (unit) "
+            "join ops.earlier_sound_units(%s, 'borough') e on u.unit <@ e.days order by 1",
+            (list(units), later),
+        )
+        assert cursor.fetchall() == [(m, old if m in unsound else new) for m in units], "each is a witness where sound"

@@ -104,7 +104,7 @@ def _audit(cursor: Cursor, batch: Batch, run: Run) -> None:
     _write_results(cursor, batch, outcomes, failing, details, holding)
     for check in batch.suite.checks:
         if not outcomes[check.id].is_success:
-            withhold(cursor, batch.batch_id, check, details[check.id])
+            withhold(cursor, batch.batch_id, check, outcomes[check.id].columns, details[check.id])
     # what is wrong with rows comes first: a check on the whole may fail only because they are gone
     holding += [
         FailedCheck(check.id, "critical", check.reason, detail=details[check.id])

@@ -88,7 +88,7 @@ class _FailingRows(TableMetricProvider):
 
 
 class _Statement(TableMetricProvider):
-    """The one row of a statement: whether it holds, a figure, a remark."""
+    """The one row of a statement: whether it holds, a figure, a remark, the columns that fail."""
 
     metric_name = "vru.statement"
     value_keys = ("statement",)
@@ -103,8 +103,8 @@ class _Statement(TableMetricProvider):
         runtime_configuration: dict[str, Any],
     ) -> list[Any]:
         done = execution_engine.execute_query(sa.text(metric_value_kwargs["statement"].replace(":", r"\:")))
-        held, observed, remark = done.fetchone()
-        return [bool(held), None if observed is None else float(observed), str(remark or "")]
+        held, observed, remark, *columns = done.fetchone()
+        return [bool(held), None if observed is None else float(observed), str(remark or ""), *(columns or [None])]
 
 
 class ExpectNoRowsWhere(BatchExpectation):
@@ -150,8 +150,9 @@ class ExpectStatementToHold(BatchExpectation):
     def _validate(
         self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
     ) -> dict[str, Any]:
-        held, observed, remark = metrics["vru.statement"]
-        return {"success": held, "result": {"observed_value": observed, "details": {"remark": remark}}}
+        held, observed, remark, columns = metrics["vru.statement"]
+        details = {"remark": remark, "columns": columns}
+        return {"success": held, "result": {"observed_value": observed, "details": details}}
 
 
 class ExpectCheckToHold(BatchExpectation):
@@ -191,10 +192,12 @@ def run(schema: str, table: str, batch_id: int | None, wanted: Iterable[Expectat
             for result in batch.validate(suite, result_format=result_format).results:
                 check_id = result.expectation_config.meta["check_id"]
                 _refuse_exception(check_id, result.exception_info)
+                details = result.result.get("details") or {}
                 outcomes[check_id] = Outcome(
                     bool(result.success),
                     result.result.get("observed_value"),
-                    (result.result.get("details") or {}).get("remark", ""),
+                    details.get("remark", ""),
+                    details.get("columns"),
                 )
     return outcomes
 

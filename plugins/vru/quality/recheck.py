@@ -137,10 +137,11 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
         cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
         held, detail = now["is_success"], told(now["remark"] or "", kind.limit(batch.subject))
+        moved = not held and withhold(cursor, batch_id, check, now["columns"], detail)
         was = known[check.id]
         # what a failed check measured is part of the reason, which must not tell who came first
-        if held != was["is_success"] or (not held and detail != was["detail"]):
-            has_another_outcome |= held != was["is_success"]
+        if moved or held != was["is_success"] or (not held and detail != was["detail"]):
+            has_another_outcome |= moved or held != was["is_success"]
             known[check.id] = {**was, "is_success": held, "detail": detail}
             changed.append((check, held, detail))
     if not changed:
@@ -152,9 +153,8 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
             (batch_id, batch.suite_name, check.id, check.type, check.column,
              check.severity_name, check.reason, held, batch.rows_in_raw, detail),
         )  # fmt: skip
-        lift(cursor, batch_id, check)
-        if not held:
-            withhold(cursor, batch_id, check, detail)
+        if held:
+            lift(cursor, batch_id, check)
     _decide_again(cursor, batch, known)
     return has_another_outcome
 

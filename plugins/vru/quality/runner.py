@@ -33,9 +33,9 @@ def run(cursor: Cursor, batch: Batch, wanted: Iterable[Expectation]) -> dict[str
     with cursor.connection.cursor() as by_place:  # columns of a statement need no names
         for item in alone:
             by_place.execute(item.kwargs["statement"])
-            held, observed, remark = by_place.fetchone() or (False, None, "")
+            held, observed, remark, *columns = by_place.fetchone() or (False, None, "")
             observed = None if observed is None else float(observed)
-            outcomes[item.check_id] = Outcome(bool(held), observed, str(remark or ""))
+            outcomes[item.check_id] = Outcome(bool(held), observed, str(remark or ""), *columns)
     figures = ", ".join(["count(*)", *(_figure(item) for item in bundled)])
     # an array of one type: sums of decimals are compared with limits as floats are, as Great Expectations does
     cursor.execute(f"select array[{figures}]::numeric[] as figures from {batch.subject.received} r")

@@ -1,4 +1,4 @@
-"""Columns that a failed check keeps out of every measure, while the rest of the batch counts."""
+"""Columns that a failed check keeps out of every measure, in some units or all, while the rest of the batch counts."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from typing import TYPE_CHECKING
 from vru.quality.told import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from psycopg2.extensions import cursor as Cursor
 
     from vru.quality.suites import Check
 
+EVERY_DAY = "{(,)}"
+"""A `datemultirange` without a bound."""
 
-def withhold(cursor: Cursor, batch_id: int, check: Check, detail: str) -> None:
-    """Withhold the columns that the check names, but for those withheld by it already or released by a person.
 
-    `detail` is what the check measured beside its limit.
+def withhold(cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, str] | None, detail: str) -> bool:
+    """Withhold what the check says and lift what it withheld before and says no more; whether anything changed.
+
+    `columns` are those that fail, each with its days as a `datemultirange`; None is every column that the check names,
+    on all days; `detail` is what the check measured beside its limit. A column that a person released stays in use.
     """
+    failing = dict.fromkeys(check.withheld_columns, EVERY_DAY) if columns is None else dict(columns)
+    has_changed = False
     for column in check.withheld_columns:
-        cursor.execute(
-            "insert into ops.withheld_column (batch_id, column_name, check_id, reason, withheld_at) "
-            "select w.batch_id, w.column_name, w.check_id, %s, ops.stamp() "
-            "from (select %s::bigint as batch_id, %s as column_name, %s as check_id) w "
-            "where not exists (select 1 from ops.withheld_column h where h.batch_id = w.batch_id "
-            "and h.column_name = w.column_name and h.check_id = w.check_id and h.lifted_at is null) "
-            "and not exists (select 1 from ops.decision d where d.batch_id = w.batch_id "
-            "and d.column_name = w.column_name and d.decision = 'release_column')",
-            (reason(check.reason, detail), batch_id, column, check.id),
-        )
+        asked = {"batch": batch_id, "column": column, "check": check.id, "reason": reason(check.reason, detail),
+                 "days": failing.get(column, "{}")}  # fmt: skip
+        cursor.execute(_LIFT_OTHERS, asked)
+        has_changed |= cursor.rowcount > 0
+        cursor.execute(_WITHHOLD, asked)
+        has_changed |= cursor.rowcount > 0
+    return has_changed
 
 
 def lift(cursor: Cursor, batch_id: int, check: Check) -> None:
@@ -37,3 +42,28 @@ def lift(cursor: Cursor, batch_id: int, check: Check) -> None:
         "where batch_id = %s and check_id = %s and lifted_at is null",
         (batch_id, check.id),
     )
+
+
+_LIFT_OTHERS = """
+    update ops.withheld_column w set lifted_at = ops.stamp()
+    where w.batch_id = %(batch)s and w.column_name = %(column)s and w.check_id = %(check)s and w.lifted_at is null
+      and not exists (
+          select 1 from unnest(%(days)s::datemultirange) as s (days)
+          where daterange(w.unit_start, w.unit_end, '[]') = s.days and w.reason = %(reason)s
+      )
+"""
+
+_WITHHOLD = """
+    insert into ops.withheld_column (batch_id, column_name, check_id, reason, withheld_at, unit_start, unit_end)
+    select %(batch)s, %(column)s, %(check)s, %(reason)s, ops.stamp(), lower(s.days), upper(s.days) - 1
+    from unnest(%(days)s::datemultirange) as s (days)
+    where not exists (
+        select 1 from ops.withheld_column h
+        where h.batch_id = %(batch)s and h.column_name = %(column)s and h.check_id = %(check)s and h.lifted_at is null
+          and daterange(h.unit_start, h.unit_end, '[]') = s.days
+    )
+    and not exists (
+        select 1 from ops.decision d
+        where d.batch_id = %(batch)s and d.column_name = %(column)s and d.decision = 'release_column'
+    )
+"""

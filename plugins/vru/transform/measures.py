@@ -54,7 +54,8 @@ class Areas(Strict):
     """SQL condition on the fact: the rows that take part. One of which it is null may be one of them: it is in no area,
     and stands in `unplaced_pct` beside every figure."""
     sound_column: Slug | None = None
-    """The fact holds the newest delivery in which this withholdable column is sound, not the newest of all."""
+    """Counted is the newest delivery in which this withholdable column is sound, not the newest of all: the fact holds
+    it, or says in `current_for` which rows are its."""
     needs: list[Slug] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -75,6 +76,9 @@ class Counting(Strict):
     """The fact's date, by which a row belongs to a unit."""
     weight: Slug | None = None
     """The fact's column that says for how many events a row stands; without it, each for one."""
+    current_for: Slug | None = None
+    """The facts' column that lists for what a row's delivery is current: '' as a whole, or columns that newer ones
+    have withheld. With it a measure is counted on the newest delivery in which the column that it needs is sound."""
     reporting_lag: Lag
     denominator: Literal["residents", "none"]
     areas: list[Areas] = Field(min_length=1)
@@ -93,7 +97,10 @@ class Measure(Strict):
     unknown: str = "false"
     """SQL condition: rows of which the source does not say whether they count, beside those."""
     needs: list[Slug] = Field(default_factory=list)
-    """Columns of the raw table that `rows` rests on; while a check withholds one, there is no figure."""
+    """Columns of the raw table that `rows` rests on; while a check withholds one, there is no figure.
+
+    With `current_for`, and where the kind of area asks for no other, the first is taken from where it is sound.
+    """
     counting: dict[str, Any] = Field(default_factory=dict)
     """Keys of the source's `counting` in which this entry says otherwise."""
 
@@ -178,13 +185,17 @@ def variables(specifications: list[Specification]) -> dict[str, Any]:
                 entries.append(_entry(source, measure, counting, areas))
                 scan = _scan(source, counting, areas)
                 scans.setdefault(repr(scan), scan | {"measures": []})["measures"].append(
-                    {"definition_id": measure.definition_id, "rows": measure.rows, "unknown": measure.unknown}
-                )
+                    {
+                        "definition_id": measure.definition_id, "rows": measure.rows, "unknown": measure.unknown,
+                        "sound_column": _sound_column(measure, counting, areas),
+                    }
+                )  # fmt: skip
     return {"entries": entries, "scans": list(scans.values()), "gaps": gaps}
 
 
 def _entry(source: Specification, measure: Measure, counting: Counting, areas: Areas) -> dict[str, Any]:
     lag = counting.reporting_lag
+    sound = _sound_column(measure, counting, areas)
     return {
         "definition_id": measure.definition_id,
         "source_feed": source.source_feed,
@@ -192,8 +203,8 @@ def _entry(source: Specification, measure: Measure, counting: Counting, areas: A
         "area_kind": areas.kind,
         "grain": counting.grain,
         "partitions": counting.partitions,
-        "sound_column": areas.sound_column or "",
-        "needed_columns": sorted({*measure.needs, *areas.needs} - {areas.sound_column}),
+        "sound_column": sound,
+        "needed_columns": sorted({*measure.needs, *areas.needs} - {sound}),
         "area_columns": sorted(_area_columns(areas)),
         "headline_rank": measure.headline_rank,
         "count_unit": counting.count_unit,
@@ -202,6 +213,12 @@ def _entry(source: Specification, measure: Measure, counting: Counting, areas: A
         "lag_precision": "day" if lag.months is None else "month",
         "denominator": counting.denominator,
     }
+
+
+def _sound_column(measure: Measure, counting: Counting, areas: Areas) -> str:
+    """The column by which the newest delivery is chosen that is counted; '' where it is the newest of all."""
+    needed = [*measure.needs, *areas.needs] if counting.current_for else []
+    return areas.sound_column or next(iter(needed), "")
 
 
 def _area_columns(areas: Areas) -> set[str]:
@@ -223,6 +240,7 @@ def _scan(source: Specification, counting: Counting, areas: Areas) -> dict[str, 
         "period_column": counting.period_column,
         "grain": counting.grain,
         "weight": counting.weight,
+        "current_for": counting.current_for,
     }
 
 
@@ -262,8 +280,9 @@ def _hold_against(path: Path, specification: Specification, contracts: Mapping[s
         for areas in counting.areas:
             if missing := {*measure.needs, *areas.needs} - columns:
                 raise MeasureError(f"{where}.needs: {resource.name} has no column {', '.join(sorted(missing))}")
-            if areas.sound_column and areas.sound_column not in withholdable:
+            sound = _sound_column(measure, counting, areas)
+            if sound and sound not in withholdable:
                 raise MeasureError(
-                    f"{where}.sound_column: no check withholds {areas.sound_column}; declare it under "
-                    f"'withholdable' in feeds/{contract.feed}.yml or leave it out"
+                    f"{where}.{'sound_column' if areas.sound_column else 'needs'}: no check withholds {sound}; "
+                    f"declare it under 'withholdable' in feeds/{contract.feed}.yml or leave it out"
                 )

@@ -54,8 +54,12 @@ def sources_yaml(contract: Contract) -> str:
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
-def staging_sql(contract: Contract, resource: Resource) -> str:
-    """Text of a staging model: current rows, text trimmed, nothing else changed."""
+def staging_sql(contract: Contract, resource: Resource, *, is_sound: bool = False) -> str:
+    """Text of a staging model: current rows, free text trimmed, nothing else changed.
+
+    `is_sound` is for a second model, `<name>__sound`: with the rows of older deliveries that are current for a column
+    which newer ones have withheld; `current_for` says for which.
+    """
     lines = [
         "received.batch_id",
         "received.line_number",
@@ -66,9 +70,8 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
     unit = "unit_key" if resource.replace_key else resource.unit_column
     if resource.replace_key:
         lines.insert(3, "received.unit_key")
-    for withholdable in resource.withholdable:
-        name = withholdable.column
-        lines.append(f"'{name}' = any(current_input.withheld_columns) as is_{name}_withheld")
+    if is_sound:
+        lines.append("current_input.current_for")
     for column in resource.columns:
         # a word that the contract keeps without knowing it is as free as any text
         if column.type == "text" and (column.values is None or column.unmapped == "keep"):
@@ -80,9 +83,10 @@ def staging_sql(contract: Contract, resource: Resource) -> str:
     arguments = [contract.feed, resource.name, contract.raw_table(resource.name)]
     if unit:
         arguments.append(unit)
-    call = ", ".join(f"'{argument}'" for argument in arguments)
+    call = ", ".join(f"'{argument}'" for argument in arguments) + (", is_sound=true" if is_sound else "")
     selected = ",\n".join(f"    {line}" for line in lines)
-    head = f"One row is one current row of raw.{contract.raw_table(resource.name)}. {resource.description}"
+    which = "row, current as a whole or for a column," if is_sound else "current row"
+    head = f"One row is one {which} of raw.{contract.raw_table(resource.name)}. {resource.description}"
     comment = "\n".join(f"-- {line}" for line in textwrap.wrap(head, 110))
     return f"{comment}\nselect\n{selected}\n{{{{ current_rows({call}) }}}}\n"
 

@@ -39,7 +39,8 @@ def victims(months: int = 12, each: int = 10, **cells: Any) -> list[Row]:
         for number in range(each):
             found.append(
                 {"victim_count": 1, "recorded_month": first, "borough_name": boroughs[number % 10],
-                 "solved_status": "Unsolved" if number % 5 == 0 else "Solved", **cells}
+                 "solved_status": "Unsolved" if number % 5 == 0 else "Solved", "homicide_id": f"{index}-{number}",
+                 **cells}
             )  # fmt: skip
     return found
 

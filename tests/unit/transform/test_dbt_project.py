@@ -44,6 +44,18 @@ def test_every_resource_has_a_staging_model_with_its_columns(feed: str, resource
     assert "current_rows(" in text, "a staging model reads only what is current in its build"
 
 
+def test_a_model_of_sound_columns_follows_from_the_contract() -> None:
+    found = {path.stem: path.read_text(encoding="utf-8") for path in MODELS.rglob("*__sound.sql")}
+    written = {
+        f"{scaffold.staging_name(contract, resource)}__sound": scaffold.staging_sql(contract, resource, is_sound=True)
+        for contract in CONTRACTS.values()
+        for resource in contract.resources
+        if resource.withholdable
+    }
+    assert found
+    assert found.items() <= written.items(), "write it anew with vru.transform.scaffold.staging_sql(…, is_sound=True)"
+
+
 def test_raw_is_read_by_staging_alone() -> None:
     for path in MODELS.rglob("*.sql"):
         text = path.read_text(encoding="utf-8")

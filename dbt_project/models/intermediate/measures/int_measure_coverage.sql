@@ -105,15 +105,18 @@ explained as (
             found.check_id
         from {{ ref('int_withheld_column') }} as found
         where
-            (
-                judged.is_sound
-                and found.batch_id = any(judged.sound_batch_ids)
-                and found.column_name = any(judged.needed_columns)
-            )
-            or (
-                not judged.is_sound
-                and found.batch_id = any(judged.whole_batch_ids)
-                and found.column_name = judged.sound_column
+            daterange(found.unit_start, found.unit_end, '[]') && daterange(judged.unit_start, judged.unit_end, '[]')
+            and (
+                (
+                    judged.is_sound
+                    and found.batch_id = any(judged.sound_batch_ids)
+                    and found.column_name = any(judged.needed_columns)
+                )
+                or (
+                    not judged.is_sound
+                    and found.batch_id = any(judged.whole_batch_ids)
+                    and found.column_name = judged.sound_column
+                )
             )
         order by found.column_name, found.check_id
         limit 1

@@ -9,6 +9,7 @@ select
     is_domestic,
     offence,
     solved_status,
+    withheld_reason,
     null_reason,
     victim_count,
     known_at,
@@ -16,4 +17,4 @@ select
     line_number,
     part
 from {{ ref('int_homicide_victim') }}
-where is_sound_borough
+where 'borough_name' = any(current_for)

@@ -30,8 +30,12 @@ select
     street.longitude::double precision as longitude,
     street.latitude::double precision as latitude,
     street.location as location_name,
-    street.last_outcome,
-    coalesce({{ cleaned('street.last_outcome_source') }}, street.last_outcome) as last_outcome_source,
+    {{ sound_cell('street', 'last_outcome') }} as last_outcome,
+    -- a batch of before the list of words has no cell of its own beside it
+    case when {{ sound_cell('street', 'last_outcome') }} is not null
+        then coalesce({{ cleaned('street.last_outcome_source') }}, street.last_outcome)
+    end as last_outcome_source,
+    withheld.withheld_reason,
     street.falls_within as falls_within_force_name,
     street.source_partition,
     street.batch_id,
@@ -40,6 +44,8 @@ select
 from {{ ref('stg_police_uk_street') }} as street
 left join {{ ref('int_lsoa') }} as lsoa on street.lsoa_code = lsoa.lsoa_code
 cross join {{ ref('int_lsoa_lookup') }} as lookup
+left join {{ ref('int_withheld_unit') }} as withheld
+    on {{ withheld_of('street', 'month') }}
 {% if is_incremental() %}
     where {{ only_changed_units('police_uk_street', 'street', 'street', 'month') }}
 {% endif %}

@@ -5,7 +5,6 @@ select
     received.part,
     current_input.partition as source_partition,
     current_input.vintage_at as known_at,
-    'borough_name' = any(current_input.withheld_columns) as is_borough_name_withheld,
     received.victim_count,
     received.age_group,
     received.age_group_source,
@@ -24,9 +23,5 @@ select
     received.borough_name_source,
     received.ethnicity,
     received.ethnicity_source,
-    {{ cleaned('received.homicide_id') }} as homicide_id,
-    {{ null_reasons('received', {
-        'age_group': 'age_group', 'sex': 'sex', 'ethnicity': 'ethnicity', 'method': 'method',
-        'domestic_abuse': 'is_domestic', 'offence': 'offence', 'solved_status': 'solved_status'
-    }) }} as null_reason
+    {{ cleaned('received.homicide_id') }} as homicide_id
 {{ current_rows('mps_homicide_victims', 'victims', 'mps_homicide_victims', 'recorded_month') }}

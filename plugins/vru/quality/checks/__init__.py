@@ -3,7 +3,16 @@
 Suites, gate, quarantine, comparisons and the scaffold of a new feed share the table `TYPES`.
 """
 
-from vru.quality.checks import deliveries, names, periods, rows, tables, vintages  # noqa: F401 # each declares its types
+from vru.quality.checks import (  # noqa: F401 # each declares its types
+    deliveries,
+    names,
+    periods,
+    restated,
+    rows,
+    tables,
+    units,
+    vintages,
+)
 from vru.quality.checks.base import TYPES, BetweenCheck, CheckType, RowCheck, RowsCheck, StatementCheck
 from vru.quality.checks.subject import Subject
 

@@ -59,11 +59,16 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one: `observed` is the figure looked at (rows, or the unit of the remark), None if not asked."""
+    """What came of one: `observed` is the figure looked at (rows, or the unit of the remark), None if not asked.
+
+    `columns` says which columns a failure withholds and on which days each (a `datemultirange` as text); None where it
+    concerns every column that the check names, on all days.
+    """
 
     is_success: bool
     observed: float | None = None
     remark: str = ""
+    columns: dict[str, str] | None = None
 
 
 class CheckType(Strict):
@@ -168,15 +173,20 @@ class StatementCheck(CheckType):
     numbered in the order in which they came): another delivery is named by its day, see `stated_on`.
     """
 
+    says_columns: ClassVar[bool] = False
+    """The statement has a fourth column, a `jsonb` object: which columns fail, each with the days of its failure."""
+
     @abstractmethod
     def statement(self, on: Subject) -> str:
-        """The statement; its columns are `is_success`, `observed`, `remark` in this order."""
+        """The statement; its columns are `is_success`, `observed`, `remark` in this order, and perhaps `columns`."""
 
     def named(self, on: Subject) -> str:
         """The statement with its columns under their names."""
-        return (
-            f"select s.is_success, s.observed, s.remark from ({self.statement(on)}) as s (is_success, observed, remark)"
-        )
+        names = "is_success, observed, remark"
+        inner = self.statement(on)
+        if self.says_columns:
+            return f"select s.{names.replace(', ', ', s.')}, s.columns from ({inner}) as s ({names}, columns)"
+        return f"select s.{names.replace(', ', ', s.')}, null::jsonb as columns from ({inner}) as s ({names})"
 
     def expectation(self, on: Subject) -> tuple[str, dict[str, Any]]:
         """The statement."""

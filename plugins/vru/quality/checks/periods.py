@@ -8,12 +8,13 @@ For each earlier period the sound batch counts that stood for it when this one w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vru.contracts import Resource
-from vru.quality.checks.base import AtLeastOne, BetweenCheck, Count, NumberColumn, TextColumn
+from vru.contracts.base import Slug
+from vru.quality.checks.base import AtLeastOne, BetweenCheck, Count, Names, NumberColumn, Pct, TextColumn
 from vru.quality.checks.sql import literal, quoted
 from vru.quality.checks.subject import Subject
 
@@ -165,4 +166,190 @@ class NoPlaceVanished(PeriodCheck):
                 select {square} from {on.compared} where batch_id = {on.batch:d}
             )
             select count(x) = 0, count(x)::numeric, count(x) || ' squares without a row' from m
+        """
+
+
+class SharesKept(PeriodCheck):
+    """The shares of the values of each of `columns`, and of blanks in each of `filled`, are those of earlier periods.
+
+    A column fails whose shares differ from the mean of the last `window` periods by more than `max_pct` points in all,
+    and by more than `times` what any of these periods differs itself; of which a value with `min_rows` rows in each of
+    them is gone; or that has one value in every row where chance would do so less than once in a million. `min_periods`
+    are needed. A failure withholds the columns that fail, in this period.
+    """
+
+    called = "between_periods.shares_kept"
+    says_columns: ClassVar[bool] = True
+    columns: list[Annotated[Slug, Names()]] = Field(default_factory=list)
+    filled: list[Annotated[Slug, Names()]] = Field(default_factory=list)
+    window: Periods = 12
+    min_periods: AtLeastOne = 6
+    max_pct: Pct = 10
+    times: Annotated[float, Field(ge=1)] = 2.5
+    min_rows: AtLeastOne = 20
+
+    @model_validator(mode="after")
+    def _something(self) -> SharesKept:
+        if not self.columns and not self.filled:
+            raise ValueError("give 'columns', 'filled' or both")
+        return self
+
+    @classmethod
+    def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
+        """Columns with a closed list of values, yes or no, and blanks of the others, where a delivery is a period."""
+        if resource.delivery != "period":
+            return
+        listed = [c.name for c in resource.columns if c.values is not None or c.type == "boolean"]
+        others = [c.name for c in resource.columns if c.nullable and c.name not in listed and not c.month_of]
+        if listed or others:
+            yield {
+                "id": "shares_kept", "type": cls.called, "severity": "critical",
+                "kwargs": {"columns": listed, "filled": others},
+                "reason": "The values of a column, or its blanks, are spread quite otherwise than in the periods "
+                "before. Please check how it is filled.",
+            }  # fmt: skip
+
+    def misfits(self, resource: Resource) -> Iterator[str]:
+        """Columns."""
+        yield from super().misfits(resource)
+        names = {column.name for column in resource.columns}
+        for name in [*self.columns, *self.filled]:
+            if name not in names:
+                yield f"columns: '{name}' is no column of the resource; it has {', '.join(sorted(names))}"
+
+    def statement(self, on: Subject) -> str:
+        """Columns whose shares are not those of the periods before; the figure is the largest difference."""
+        cells = [(name, f"r.{quoted(name)}::text") for name in self.columns]
+        cells += [(name, f"(case when r.{quoted(name)} is null then '' else 'filled' end)") for name in self.filled]
+        chosen = ", ".join(f"{sql} as c{nth}" for nth, (_, sql) in enumerate(cells))
+        names = " ".join(f"when grouping(c{nth}) = 0 then {literal(name)}" for nth, (name, _) in enumerate(cells))
+        values = " ".join(f"when grouping(c{nth}) = 0 then c{nth}" for nth in range(len(cells)))
+        sets = ", ".join(f"(batch_id, c{nth})" for nth in range(len(cells)))
+        start = "null" if on.period_start is None else literal(on.period_start)
+        end = "null" if on.period_end is None else literal(on.period_end)
+        return f"""
+            with h as materialized (select batch_id from ops.earlier_periods({on.batch:d}, {self.window:d})),
+            counted as materialized (
+                -- one scan, whatever the number of columns
+                select batch_id, case {names} end as column_name, coalesce(case {values} end, '') as value, count(*)
+                    as n
+                from (
+                    select r.batch_id, {chosen} from {on.compared} r
+                    where (r.batch_id = {on.batch:d} or r.batch_id in (select batch_id from h))
+                      and (select count(*) from h) >= {self.min_periods:d}
+                ) r
+                group by grouping sets ({sets})
+            ),
+            summed as (select batch_id, column_name, value, sum(n) as n from counted group by 1, 2, 3),
+            share as materialized (
+                select *, n / sum(n) over (partition by batch_id, column_name) as share from summed
+            ),
+            usual as (
+                select column_name, value, sum(share) / (select count(*) from h) as share,
+                       case when count(*) = (select count(*) from h) then min(n) else 0 end as least_count
+                from share where batch_id <> {on.batch:d} group by 1, 2
+            ),
+            batch as (select {on.batch:d}::bigint as batch_id union all select batch_id from h),
+            distance as (
+                select b.batch_id, u.column_name, 50 * sum(abs(coalesce(s.share, 0) - u.share))
+                       + 50 * coalesce((
+                           select sum(n.share) from share n
+                           where n.batch_id = b.batch_id and n.column_name = u.column_name and not exists (
+                               select 1 from usual k where k.column_name = n.column_name and k.value = n.value
+                           )
+                       ), 0) as pct
+                from batch b cross join usual u
+                left join share s on s.batch_id = b.batch_id and s.column_name = u.column_name and s.value = u.value
+                group by 1, 2
+            ),
+            judged as (
+                select d.column_name, round(d.pct, 1) as pct,
+                       round(greatest({literal(self.max_pct)}, {literal(self.times)} * (
+                           select max(o.pct) from distance o where o.column_name = d.column_name
+                               and o.batch_id <> d.batch_id
+                       )), 1) as max_pct,
+                       (select count(*) from usual u where u.column_name = d.column_name
+                        and u.least_count >= {self.min_rows:d} and not exists (
+                            select 1 from share s where s.batch_id = d.batch_id
+                              and s.column_name = u.column_name and s.value = u.value)) as gone_count,
+                       (select count(*) = 1
+                           and sum(s.n) * ln(least(1, (max(coalesce(u.share, 0)) * 1000 + 0.5) / 1001)) < -ln(1e6)
+                        from share s left join usual u on u.column_name = s.column_name and u.value = s.value
+                        where s.batch_id = d.batch_id and s.column_name = d.column_name) as stands_still
+                from distance d where d.batch_id = {on.batch:d}
+            ),
+            failed as (
+                select *, row_number() over (order by pct desc, column_name) as nth from judged
+                where pct > max_pct or gone_count > 0 or stands_still
+            )
+            select not exists (select 1 from failed), (select max(pct) from judged),
+                   coalesce(
+                       (select string_agg(
+                           column_name || case
+                               when stands_still then ' has one value in every row against limit none'
+                               when gone_count > 0
+                                   then ' lacks ' || gone_count || ' of its usual values against limit none'
+                               else ' is spread otherwise in ' || pct || ' % of rows against limit ' || max_pct || ' %'
+                               end,
+                           ', ' order by nth) from failed where nth <= 3),
+                       'too little history to judge by'),
+                   (select jsonb_object_agg(column_name, datemultirange(daterange({start}, {end}, '[]'))::text)
+                       from failed)
+        """.replace(
+            "'too little history to judge by'),",
+            "case when exists (select 1 from judged) then 'every column is spread as usual' "
+            "else 'too little history to judge by' end),",
+        )
+
+
+class FirstIsUsual(BetweenCheck):
+    """Where nothing was stated before it: at least `min_rows` rows (by partition), `min_values` values in a column.
+
+    A key of `min_rows` is a partition; '' is any other. It holds once another delivery or period stands before it.
+    """
+
+    called = "delivery.first_is_usual"
+    level = "delivery"
+    severities = ("warning",)
+    min_rows: dict[str, Count] = Field(default_factory=dict)
+    min_values: dict[Slug, AtLeastOne] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _something(self) -> FirstIsUsual:
+        if not self.min_rows and not self.min_values:
+            raise ValueError("give 'min_rows', 'min_values' or both")
+        return self
+
+    def misfits(self, resource: Resource) -> Iterator[str]:
+        """Columns."""
+        yield from super().misfits(resource)
+        names = {column.name for column in resource.columns}
+        for name in self.min_values:
+            if name not in names:
+                yield f"min_values: '{name}' is no column of the resource; it has {', '.join(sorted(names))}"
+
+    def statement(self, on: Subject) -> str:
+        """Rows and numbers of values below the floor."""
+        least = self.min_rows.get(on.partition, self.min_rows.get("", 0))
+        found = [
+            f"select 'rows' as what, count(*) as n, {least:d} as least from {on.compared} r "
+            f"where r.batch_id = {on.batch:d}"
+        ]
+        found += [
+            f"select {literal('values of ' + name)}, count(distinct r.{quoted(name)}), {number:d} "
+            f"from {on.compared} r where r.batch_id = {on.batch:d}"
+            for name, number in self.min_values.items()
+        ]
+        return f"""
+            with found as ({" union all ".join(found)}),
+            is_first as (
+                select not exists (select 1 from {on.before()} e)
+                   and not exists (select 1 from ops.earlier_periods({on.batch:d}, 1)) as held
+            ),
+            short as (select * from found where n < least and (select held from is_first))
+            select not exists (select 1 from short), (select count(*) from short)::numeric,
+                   case when not (select held from is_first) then 'others stand before it'
+                        else coalesce((select string_agg(n || ' ' || what || ', usual are at least '
+                            || least, ', ' order by what)
+                                       from short), 'as much as is usual') end
         """

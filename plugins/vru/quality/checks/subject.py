@@ -30,6 +30,8 @@ class Subject:
     """True for rows that only repeat another one of a keyed resource: they are taken out and count for nothing."""
     has_rows_taken_out: bool = False
     """An audit has moved rows of the batch to quarantine."""
+    against: int | None = None
+    """The batch that it is compared with, instead of what was stated before it."""
 
     @property
     def name(self) -> str:
@@ -88,7 +90,15 @@ class Subject:
 
     def earlier(self, sound_column: str = "") -> str:
         """SQL of the newest sound batch stated before this one; null if there is none."""
+        if self.against is not None:
+            return f"{self.against:d}::bigint"
         return f"ops.earlier_sound_batch({self.batch:d}, {literal(sound_column)})"
+
+    def before(self, sound_column: str = "") -> str:
+        """What stood before this one, unit by unit, as a sub-select: `batch_id`, and the `days` for which it counts."""
+        if self.against is not None:
+            return f"(select {self.against:d}::bigint as batch_id, datemultirange(daterange(null, null)) as days)"
+        return f"(select * from ops.earlier_sound_units({self.batch:d}, {literal(sound_column)}))"
 
     def filled(self, text: str) -> str:
         """SQL of a suite with the names it refers to put in as literals."""

@@ -10,12 +10,14 @@ from typing import Annotated, Any
 from pydantic import Field, StrictFloat, StrictInt, model_validator
 
 from vru.contracts import Resource
+from vru.contracts.base import Slug
 from vru.contracts.values import SharedValues, shared_values
 from vru.quality.checks.base import (
     SHARE_OF_ROWS_WHERE,
     AnyColumn,
     CheckType,
     Count,
+    Names,
     NumberColumn,
     Pct,
     RowsCheck,
@@ -193,3 +195,40 @@ class ColumnSum(_Limited):
     column: NumberColumn
     min_value: StrictInt | StrictFloat | None = None
     max_value: StrictInt | StrictFloat | None = None
+
+
+class OneValueForEach(StatementCheck):
+    """`column` has one value for each combination of `columns`, but for `max_pct` per cent of the rows.
+
+    Counted are rows that do not have the value that most rows of their combination have. A blank anywhere counts not.
+    """
+
+    called = "expect_one_value_for_each"
+    level = "table"
+    column: AnyColumn
+    columns: Annotated[list[Annotated[Slug, Names()]], Field(min_length=1)]
+    max_pct: Pct = 1
+
+    def misfits(self, resource: Resource) -> Iterator[str]:
+        """Columns."""
+        yield from super().misfits(resource)
+        names = {column.name for column in resource.columns}
+        for name in self.columns:
+            if name not in names:
+                yield f"columns: '{name}' is no column of the resource; it has {', '.join(sorted(names))}"
+
+    def statement(self, on: Subject) -> str:
+        """The share of rows with another value than most of their combination."""
+        each = ", ".join(f"r.{quoted(name)}" for name in self.columns)
+        filled = " and ".join(f"r.{quoted(name)} is not null" for name in [*self.columns, self.column])
+        return f"""
+            with pair as (
+                select {each}, count(*) as n from {on.rows} r where {filled} group by {each}, r.{quoted(self.column)}
+            ),
+            each as (select sum(n) as n, max(n) as most from pair r group by {each}),
+            told as (select coalesce(sum(n), 0) as n, coalesce(sum(n - most), 0) as others from each)
+            select others * 100 <= {literal(self.max_pct)} * n, round(100 * others / nullif(n, 0), 2),
+                   others || ' of ' || n || ' rows have another value than their like against limit '
+                       || {literal(self.max_pct)} || ' %'
+            from told
+        """

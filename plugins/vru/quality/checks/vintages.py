@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vru.contracts import Resource
-from vru.contracts.resource import Withholdable
-from vru.quality.checks.base import AnyColumn, AtLeastOne, BetweenCheck, Count, Pct, TextColumn, UnitColumn, stated_on
+from vru.quality.checks.base import AnyColumn, AtLeastOne, BetweenCheck, Count, Pct, UnitColumn, stated_on
 from vru.quality.checks.sql import literal, quoted
 from vru.quality.checks.subject import Subject
 
@@ -166,58 +165,6 @@ class OlderUnitsStable(UnitCheck):
             select coalesce(pct <= {literal(self.max_pct)}, true), pct,
                    pct || ' % of older rows restated since ' || {stated_on("e.batch_id")}
             from total cross join e
-        """
-
-
-class ShareShift(VintageCheck):
-    """Values of the column kept their shares, within what the contract says under `withholdable` (definitions B20)."""
-
-    called = "between_vintages.share_shift"
-    column: TextColumn
-
-    def misfits(self, resource: Resource) -> Iterator[str]:
-        """Columns; a column without a rule; a resource without units."""
-        yield from super().misfits(resource)
-        if all(rule.column != self.column for rule in resource.withholdable):
-            yield f"the contract lists no column '{self.column}' under 'withholdable'; declare it there or drop this"
-        if resource.unit_column is None:
-            yield "the contract declares no 'unit_column' for this resource; declare it, or drop the check"
-
-    def limit(self, on: Subject) -> str:
-        """The contract's own."""
-        return f"at most {self._rule(on.shape).max_shift_pct:g} %"
-
-    def _rule(self, resource: Resource) -> Withholdable:
-        return next(rule for rule in resource.withholdable if rule.column == self.column)
-
-    def statement(self, on: Subject) -> str:
-        """Half the summed absolute change of shares over the units that both hold."""
-        rule = self._rule(on.shape)
-        column, unit = quoted(rule.column), quoted(on.shape.unit_column or "")
-        apart = ", ".join(literal(value) for value in rule.apart) or "null"
-        return f"""
-            with e as materialized (select {on.earlier(rule.column)} as batch_id),
-            both_hold as (
-                select p.{unit} as unit from {on.compared} p, e where p.batch_id = e.batch_id
-                intersect
-                select o.{unit} from {on.compared} o where o.batch_id = {on.batch:d}
-            ),
-            counted as (
-                select {on.word(rule.column, "r")} as value,
-                       count(*) filter (where r.batch_id = e.batch_id)::numeric as before,
-                       count(*) filter (where r.batch_id = {on.batch:d})::numeric as after
-                from {on.compared} r join both_hold on both_hold.unit = r.{unit} cross join e
-                where r.batch_id in (e.batch_id, {on.batch:d})
-                  and r.{column} is not null and (r.{column} in ({apart})) is not true
-                group by 1
-            ),
-            shift as (
-                select round(50 * sum(abs(c.after / nullif(t.after, 0) - c.before / nullif(t.before, 0))), 3) as pct
-                from counted c cross join (select sum(before) as before, sum(after) as after from counted) t
-            )
-            select coalesce(s.pct <= {literal(rule.max_shift_pct)}, true), s.pct,
-                   s.pct || ' % of rows moved since ' || {stated_on("e.batch_id")}
-            from shift s cross join e
         """
 
 

@@ -1,7 +1,7 @@
 """Clean files and what is done to them: a change is a mapping in a YAML file beside this module.
 
-Each change names its records (`records`: all, a number from 1, or [first, last]; `where`: {header: value, or its
-beginning and *}; all if it names none) and does one thing: `set` cells, `replace` a part of them, `drop` the records, or
+Each change names its records (`records`: all, a number from 1, or [first, last]; `where`: {header: value, or
+part of it and *}; all if it names none) and does one thing: `set` cells, `replace` a part of them, `drop` the records, or
 append `copies` of them with `set` applied to each. A text may name `{n}`, the number of the record, or of the copy.
 """
 
@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,7 @@ def _is_meant(number: int, record: Record, change: Change) -> bool:
     records = change.get("records", "all")
     first, last = (1, number) if records == "all" else records if isinstance(records, list) else (records, records)
     return first <= number <= last and all(
-        record[header] == value or (value.endswith("*") and record[header].startswith(value[:-1]))
-        for header, value in change.get("where", {}).items()
+        fnmatchcase(record[header], value) for header, value in change.get("where", {}).items()
     )
 
 

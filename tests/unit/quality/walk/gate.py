@@ -22,6 +22,10 @@ OF_BATCH = (
 )  # fmt: skip
 
 
+SEES_EVERYTHING = ("between_vintages.rows_restated",)
+"""Types of checks that look at every row stated again, and so see most of what others see, too."""
+
+
 @dataclass(frozen=True)
 class Stand:
     """How a batch stands: what does not depend on its number or on the time."""
@@ -36,6 +40,8 @@ class Stand:
     quarantined: frozenset[tuple[int, str]]
     """Line and check."""
     measures: tuple[tuple[str, int], ...]
+    is_held_for_rows: bool = False
+    """One of those that see everything holds it; none of them is among `failed`."""
 
 
 class Gate:
@@ -100,8 +106,10 @@ class Gate:
         """How a batch stands now."""
         (batch,) = self.query("select status, reason from ops.batch where batch_id = %s", batch_id)
         failed = self.query(
-            "select check_id, detail from (select distinct on (check_id) check_id, is_success, detail from ops.check_result "
-            "where batch_id = %s order by check_id, check_result_id desc) newest where not is_success", batch_id,
+            "select check_id, check_type = any(%s) as sees_everything, severity, detail from ("
+            "select distinct on (check_id) * from ops.check_result where batch_id = %s "
+            "order by check_id, check_result_id desc) newest where not is_success",
+            list(SEES_EVERYTHING), batch_id,
         )  # fmt: skip
         withheld = self.query(
             "select distinct column_name from ops.withheld_column where batch_id = %s and lifted_at is null order by 1",
@@ -113,11 +121,12 @@ class Gate:
             "order by measure, measured_at desc", batch_id,
         )  # fmt: skip
         return Stand(
-            batch["status"], batch["reason"], frozenset(row["check_id"] for row in failed),
+            batch["status"], batch["reason"], frozenset(row["check_id"] for row in failed if not row["sees_everything"]),
             {row["check_id"]: row["detail"] for row in failed},
             tuple(row["column_name"] for row in withheld),
             frozenset((row["line_number"], row["check_id"]) for row in rows),
             tuple((row["measure"], row["value"]) for row in measures if row["value"]),
+            any(row["sees_everything"] and row["severity"] == "critical" for row in failed),
         )  # fmt: skip
 
     def lines(self, feed: str, resource: str, batch_id: int) -> set[int]:
