@@ -367,7 +367,8 @@ class RepeatedRows(UnitVintageCheck):
                        (select string_agg(
                            coalesce({self.named_unit("f.unit")}, 'all together') || ': ' || f.repeated || ' of ' || f.n
                            || ' rows repeat another (' || f.pct || ' %) against limit ' || u.pct + case
-                               when f.unit is null then {literal(self.more_pct)} else {literal(self.unit_more_pct)} end || ' %',
+                               when f.unit is null then {literal(self.more_pct)} else {literal(self.unit_more_pct)}
+                               end || ' %',
                            ', ' order by f.nth)
                         from failed f, usual u where f.nth <= {AT_MOST}),
                        (select pct || ' % of rows repeat another' from judged where is_here and unit is null),
