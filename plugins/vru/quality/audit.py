@@ -10,7 +10,8 @@ from psycopg2.extras import RealDictCursor, execute_values
 from vru.quality import quarantine, stability
 from vru.quality.batch import load_batch
 from vru.quality.errors import QualityError
-from vru.quality.recheck import recheck_later
+from vru.quality.recheck import bring_to_rest, recheck_later
+from vru.quality.settle import settled_checks
 from vru.quality.verdict import FailedCheck, Verdict, one_line, stored_verdict
 from vru.quality.withholding import withhold
 from vru.warehouse import admission
@@ -78,8 +79,9 @@ def _audit(cursor: Cursor, batch: Batch) -> None:
     )
     holding = [found for found in of_rows if found]
     _write_results(cursor, batch, outcomes, counts, holding)
+    settled = {check.id for check in settled_checks(batch.suite)}
     for check in batch.suite.checks:
-        if not outcomes[check.id].is_success:
+        if not outcomes[check.id].is_success and check.id not in settled:
             withhold(cursor, batch.batch_id, check, outcomes[check.id].columns)
     # what is wrong with rows comes first: a check on the whole may fail only because they are gone
     holding += [
@@ -93,6 +95,7 @@ def _audit(cursor: Cursor, batch: Batch) -> None:
         "where batch_id = %s",
         ("held" if holding else "parsed", one_line(holding), batch.rows_quarantined + len(lines.all), batch.batch_id),
     )
+    bring_to_rest(cursor, batch.batch_id)
 
 
 def _write_results(

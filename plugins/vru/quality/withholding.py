@@ -15,16 +15,18 @@ EVERY_DAY = "{(,)}"
 """A `datemultirange` without a bound."""
 
 
-def withhold(cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, str] | None = None) -> bool:
+def withhold(
+    cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, str] | None = None, *, reason: str | None = None
+) -> bool:
     """Withhold what the check says and lift what it withheld before and says no more; whether anything changed.
 
     `columns` are those that fail, each with its days as a `datemultirange`; None is every column that the check names,
-    on all days. A column that a person released stays in use.
+    on all days. A column that a person released stays in use. `reason` is the check's, if none is given.
     """
-    failing = {name: EVERY_DAY for name in check.withheld_columns} if columns is None else dict(columns)
+    failing = dict.fromkeys(check.withheld_columns, EVERY_DAY) if columns is None else dict(columns)
     has_changed = False
     for column in check.withheld_columns:
-        asked = {"batch": batch_id, "column": column, "check": check.id, "reason": check.reason,
+        asked = {"batch": batch_id, "column": column, "check": check.id, "reason": reason or check.reason,
                  "days": failing.get(column, "{}")}  # fmt: skip
         cursor.execute(_LIFT_OTHERS, asked)
         has_changed |= cursor.rowcount > 0
@@ -47,7 +49,7 @@ _LIFT_OTHERS = """
     where w.batch_id = %(batch)s and w.column_name = %(column)s and w.check_id = %(check)s and w.lifted_at is null
       and not exists (
           select 1 from unnest(%(days)s::datemultirange) as s (days)
-          where daterange(w.unit_start, w.unit_end, '[]') = s.days
+          where daterange(w.unit_start, w.unit_end, '[]') = s.days and w.reason = %(reason)s
       )
 """
 

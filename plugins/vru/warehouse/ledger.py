@@ -91,14 +91,14 @@ def stamp(connection: Connection) -> datetime:
 
 
 def record_delivery(connection: Connection, feed: str, stated: Received, received_at: datetime) -> tuple[int, bool]:
-    """Keep what the partner stated; (delivery_id, whether it is a new statement). `received_at` is a `stamp`.
+    """Keep what the partner stated; (delivery_id, whether it says anything new). `received_at` is a `stamp`.
 
     The same content with the same vintage is one delivery, and an undated repeat of the content that is current
-    adds nothing. A content is recognised under another file name by its bytes.
+    adds nothing but what it says of it for the first time: rows announced, or a proof that the file is whole. A content is recognised under another file name by its bytes.
     """
     content_id = _content_of(connection, feed, stated) or _record_content(connection, feed, stated)
     if stated.vintage_at is None and (current := _current_delivery(connection, content_id)) is not None:
-        return current, False
+        return current, _say_later(connection, current, stated)
     row = _maybe(
         connection,
         """
@@ -125,17 +125,39 @@ def record_delivery(connection: Connection, feed: str, stated: Received, receive
         "order by delivery_id desc limit 1",
         content_id, stated.vintage_at, stated.vintage_at,
     )  # fmt: skip
-    return int(same["delivery_id"]), False
+    return int(same["delivery_id"]), _say_later(connection, int(same["delivery_id"]), stated)
+
+
+def _say_later(connection: Connection, delivery_id: int, stated: Received) -> bool:
+    """Keep what is said of a known delivery and was not said before; whether there is any."""
+    return (
+        _maybe(
+            connection,
+            """
+            insert into ops.said_later (delivery_id, manifest_rows, is_whole, source_url, file_name)
+            select s.delivery_id, nullif(%(rows)s, s.manifest_rows), nullif(%(whole)s and not s.is_whole, false), %(url)s, %(name)s
+            from ops.said s
+            where s.delivery_id = %(delivery)s
+              and (%(rows)s is distinct from s.manifest_rows and %(rows)s is not null or %(whole)s and not s.is_whole)
+            returning said_later_id
+            """,
+            {"delivery": delivery_id, "rows": stated.manifest_rows, "whole": stated.is_whole,
+             "url": stated.source_url, "name": stated.file_name},
+        )
+        is not None
+    )  # fmt: skip
 
 
 def is_restated_since(connection: Connection, feed: str, since: datetime) -> bool:
-    """Whether a content that counts was stated at this instant or later."""
+    """Whether a content that counts was stated at this instant or later, or began or ceased to count then."""
     return bool(
         _all(
             connection,
             "select from ops.delivery d join ops.batch b using (content_id) "
-            "where b.feed = %s and d.received_at >= %s and b.status = 'admitted' limit 1",
-            feed, since,
+            "where b.feed = %(feed)s and d.received_at >= %(since)s and b.status = 'admitted' "
+            "union all select from ops.said_later l join ops.delivery d using (delivery_id) join ops.batch b using (content_id) "
+            "where b.feed = %(feed)s and l.said_at >= %(since)s limit 1",
+            {"feed": feed, "since": since},
         )
     )  # fmt: skip
 
@@ -376,8 +398,35 @@ def name_resource(connection: Connection, content: Parsable, resource: str) -> i
             f"and not exists (select 1 from ops.{table} o where o.content_id = %(same)s and o.{is_same} = t.{is_same})",
             {"same": same, "content": content.content_id, "resource": resource},
         )
+    _run(
+        connection,
+        "insert into ops.said_later (delivery_id, manifest_rows, is_whole, source_url, file_name) "
+        "select o.delivery_id, t.manifest_rows, t.is_whole, t.source_url, t.file_name from ops.delivery t "
+        "join ops.delivery o on o.content_id = %s and o.vintage_at = t.vintage_at "
+        "where t.content_id = %s and (t.manifest_rows is not null or t.is_whole)",
+        same, content.content_id,
+    )  # fmt: skip
     _run(connection, "delete from ops.delivery where content_id = %s", content.content_id)
     return int(same)
+
+
+def held_deliveries(connection: Connection, delivery_ids: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Which of these deliveries do not count although their content does: batch_id, file name and why."""
+    return [
+        (row["batch_id"], row["file_name"], row["reason"])
+        for row in _all(
+            connection,
+            """
+            select distinct on (d.delivery_id) b.batch_id, d.file_name, h.reason
+            from ops.held_deliveries() h
+            join ops.delivery d on d.delivery_id = h.delivery_id
+            join ops.batch b on b.content_id = d.content_id and b.status = 'admitted'
+            where d.delivery_id = any(%s)
+            order by d.delivery_id, b.contract_version desc
+            """,
+            list(delivery_ids),
+        )
+    ]
 
 
 def batch_of_content(connection: Connection, content_id: int, contract_version: int) -> int | None:

@@ -4,7 +4,10 @@ Suites, gate, quarantine, comparisons and the scaffold of a new feed share the t
 """
 
 from vru.quality.checks import deliveries, periods, rows, tables, vintages  # noqa: F401 # each declares its types
-from vru.quality.checks.base import TYPES, BetweenCheck, CheckType, RowCheck, RowsCheck, StatementCheck
+from vru.quality.checks.base import TYPES, BetweenCheck, CheckType, RowCheck, RowsCheck, SaidCheck, StatementCheck
 from vru.quality.checks.subject import Subject
+from vru.quality.checks.vintages import VintageCheck
 
-__all__ = ["TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "StatementCheck", "Subject"]
+__all__ = [
+    "TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "SaidCheck", "StatementCheck", "Subject", "VintageCheck",
+]  # fmt: skip

@@ -185,5 +185,9 @@ class BetweenCheck(StatementCheck):
     """A comparison with other vintages or periods, whose verdict changes with what stands before the batch."""
 
 
+class SaidCheck(StatementCheck):
+    """A comparison with what is said of the content, whose verdict changes with whatever is said later."""
+
+
 def _statement(sql: str) -> tuple[str, dict[str, Any]]:
     return STATEMENT, {"statement": sql}

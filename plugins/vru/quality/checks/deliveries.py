@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from vru.contracts import Resource
-from vru.quality.checks.base import Pct, StatementCheck
+from vru.quality.checks.base import Pct, SaidCheck, StatementCheck
 from vru.quality.checks.sql import literal
 from vru.quality.checks.subject import Subject
 
 
-class FinalNewline(StatementCheck):
+class FinalNewline(SaidCheck):
     """The file ends with a newline, or its size or announced number of rows proves that it is whole."""
 
     called = "delivery.final_newline"
@@ -31,7 +31,7 @@ class FinalNewline(StatementCheck):
             }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
-        """By the warnings of the parse and the deliveries of the content."""
+        """By the warnings of the parse and all that was said of the content."""
         return f"""
             select
                 not exists (select 1 from unnest(b.warnings) as w (text) where w.text like 'no_final_newline%')
@@ -45,13 +45,13 @@ class FinalNewline(StatementCheck):
                     else 'no final newline, and nothing proves that it is whole'
                 end
             from ops.batch b
-            left join ops.delivery d on d.content_id = b.content_id
+            left join ops.said d on d.content_id = b.content_id
             where b.batch_id = {on.batch:d}
             group by b.batch_id
         """
 
 
-class ManifestRows(StatementCheck):
+class ManifestRows(SaidCheck):
     """The file has as many rows as were announced with it; it holds where nothing was announced."""
 
     called = "delivery.manifest_rows"
@@ -68,7 +68,7 @@ class ManifestRows(StatementCheck):
         }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
-        """By the deliveries of the content that announce a number."""
+        """By the newest number announced with each delivery of the content."""
         return f"""
             select
                 coalesce(bool_and(d.manifest_rows = b.rows_parsed), true),
@@ -76,7 +76,7 @@ class ManifestRows(StatementCheck):
                 coalesce(b.rows_parsed || ' rows read, ' || min(d.manifest_rows) || ' announced',
                          'no row count announced')
             from ops.batch b
-            left join ops.delivery d on d.content_id = b.content_id
+            left join ops.said d on d.content_id = b.content_id
              and d.manifest_rows is not null
             where b.batch_id = {on.batch:d}
             group by b.batch_id

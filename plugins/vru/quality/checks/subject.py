@@ -30,6 +30,8 @@ class Subject:
     """True for rows that only repeat another one of a keyed resource: they are taken out and count for nothing."""
     has_rows_taken_out: bool = False
     """An audit has moved rows of the batch to quarantine."""
+    against: int | None = None
+    """The batch that comparisons with an earlier vintage look at, in place of the newest sound one."""
 
     @property
     def name(self) -> str:
@@ -80,7 +82,9 @@ class Subject:
         )"""
 
     def earlier(self, sound_column: str = "") -> str:
-        """SQL of the newest sound batch stated before this one; null if there is none."""
+        """SQL of the batch to compare with: the newest sound one stated before this one; null if there is none."""
+        if self.against is not None:
+            return f"{self.against:d}::bigint"
         return f"ops.earlier_sound_batch({self.batch:d}, {literal(sound_column)})"
 
     def filled(self, text: str) -> str:
