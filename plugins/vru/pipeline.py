@@ -121,8 +121,8 @@ def parse(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
     contract = load_contract(feed)
     outcome = Outcome()
     with _one_at_a_time(feed) as connection:
-        for content in ledger.contents_to_parse(connection, feed):
-            outcome.batches.append(_parse_content(connection, contract, content))
+        while waiting := ledger.contents_to_parse(connection, feed):  # what is rejected may have another name to try
+            outcome.batches += [_parse_content(connection, contract, content) for content in waiting]
         for batch in _met(connection, outcome.batches, deliveries):
             if batch.status == "rejected":
                 outcome.fell_short.append(

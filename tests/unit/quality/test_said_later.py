@@ -138,6 +138,36 @@ def test_what_a_person_released_is_not_held_by_what_is_said_later(inbox: Inbox) 
     assert results == [(True,), (False,)], "but it can be seen"
 
 
+@pytest.mark.parametrize("second_day", [DAY, "2024-02-15"])
+def test_a_name_that_fits_only_at_the_second_delivery(inbox: Inbox, second_day: str) -> None:
+    """The bytes are text, whatever one of their names says."""
+    misfit = Said(WHOLE, f"{DAY},,", "homicide_victims.xlsx")
+    fits = Said(WHOLE, f"{second_day},,")
+    (fell_short,) = inbox.say(misfit)
+    assert "wrong_file_type" in fell_short
+    assert inbox.say(misfit) == [fell_short], "the same name tells nothing new"
+    assert inbox.say(fits) == []
+    assert inbox.statuses() == ["admitted"]
+    assert inbox.say(misfit) == []
+    history = inbox.warehouse.sql("select status from ops.batch_status order by batch_status_id")
+    assert [status for (status,) in history] == ["rejected", "parsed", "admitted"], "what was said of it then stays"
+    inbox.again().say(fits)
+    assert inbox.say(misfit) == []
+    assert inbox.statuses() == ["admitted"]
+
+
+def test_a_name_that_states_the_month_of_an_empty_file(inbox: Inbox) -> None:
+    """Rejected all the same where the contract allows no empty file, but as that month and under that name."""
+    header = (FIXTURES / "police_uk_street" / "2022-08-metropolitan-street.csv").read_bytes().splitlines(True)[0]
+    names = ["crimes.csv", "2022-08-metropolitan-street.csv"]
+    for order in (names, names[::-1]):
+        inbox.again()
+        for name in order:
+            inbox.say(Said(header, f"{DAY},,", name, "police_uk_street"))
+        found = inbox.warehouse.sql("select partition, period_start::text, status from ops.batch")
+        assert found == [("metropolitan", "2022-08-01", "rejected")]
+
+
 def test_a_checksum_that_contradicts_an_admitted_file_holds_it(inbox: Inbox) -> None:
     line = f"{DAY},,{sha256(b'another').hexdigest()}"
     assert inbox.say(Said(WHOLE, f"{DAY},,")) == []

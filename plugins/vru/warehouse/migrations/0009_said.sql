@@ -1,7 +1,7 @@
 -- What is said of a content after it came, statements that do not count, and lists that disagree on a column.
 
--- One row is what was said of a delivery after it was first stated: rows announced later or corrected, or the proof that
--- the file is whole. What was said first stays in ops.delivery.
+-- One row is what was said of a delivery after it was first stated: rows announced later or corrected, the proof that
+-- the file is whole, another name. What was said first stays in ops.delivery.
 create table ops.said_later (
     said_later_id  bigint generated always as identity primary key,
     delivery_id    bigint not null references ops.delivery on delete cascade,
@@ -9,8 +9,7 @@ create table ops.said_later (
     is_whole       boolean,
     source_url     text not null,
     file_name      text not null,
-    said_at        timestamptz not null default ops.stamp(),
-    check (manifest_rows is not null or is_whole is not null)
+    said_at        timestamptz not null default ops.stamp()
 );
 create index on ops.said_later (delivery_id);
 
@@ -28,6 +27,17 @@ create view ops.said as
             select 1 from ops.said_later l where l.delivery_id = d.delivery_id and l.is_whole
         ) as is_whole
     from ops.delivery d;
+
+-- One row is a name under which a content came.
+create view ops.content_name as
+    select d.content_id, d.file_name from ops.delivery d
+    union
+    select d.content_id, l.file_name from ops.said_later l join ops.delivery d on d.delivery_id = l.delivery_id;
+
+-- The names under which the bytes of a rejected batch were read. A name may tell what the bytes do not, so that under one
+-- that was not tried yet they are read again.
+alter table ops.batch add names_tried text[] not null default '{}';
+update ops.batch set names_tried = array[file_name] where status = 'rejected';
 
 -- One row is what was decided, from an instant on, about a delivery that states a content anew behind a newer one: `held`
 -- where it fails the comparison with what it would displace. A delivery without a row counts as its content does.
@@ -344,8 +354,8 @@ grant execute on function ops.held_deliveries to loader, checker, transformer, p
 grant select, insert on ops.said_later, ops.delivery_verdict to loader;
 grant select, insert, update on ops.disputed_column to loader;
 grant select, insert, update, delete on ops.comparison to loader;
-grant select on ops.said to loader;
+grant select on ops.said, ops.content_name to loader;
 grant select on
-    ops.said_later, ops.said, ops.delivery_verdict, ops.disputed_column, ops.comparison
+    ops.said_later, ops.said, ops.content_name, ops.delivery_verdict, ops.disputed_column, ops.comparison
 to checker, transformer, publisher;
 grant select on ops.v_disputed_column, ops.v_held_delivery to analyst, analyst_restricted, publisher;
