@@ -3,8 +3,8 @@
 Lists are taken in order of statement, whoever came first. Each joins the side of those that it agrees with; the first
 one stands on the leading side. Only the leading side is in use, and until something decides it is disputed. A side is
 confirmed once two of its lists are witnesses of their own, or a person released one of them; a list that has exactly
-the disputed values of another is the same witness. A side that is confirmed while the leading one is not takes its place.
-A list that fails a check of its own is neither used nor a witness.
+the disputed values of another is the same witness. A side that is confirmed while the leading one is not takes its
+place. A list that fails a check of its own is neither used nor a witness.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a list stands on some days: in use, perhaps disputed by others, or withheld because it differs from `against`."""
+    """How a list stands on some days: in use, perhaps disputed by others, or withheld as it differs from `against`."""
 
     days: Days
     is_withheld: bool = False
@@ -140,9 +140,8 @@ class _Settled:
         for claim in claims:
             self._place(claim)
         found: dict[int, Standing] = {}
-        leader = self._sides[self._leader] if self._sides else None
         for side in self._sides:
-            assert leader is not None
+            leader = self._sides[self._leader]
             others = [o for o in self._sides if o is not leader and self._is_open(leader, o)]
             for claim in side.members:
                 if side is leader:
@@ -200,7 +199,7 @@ class _Settled:
         return bool(self._witnesses(other)) and not self._is_confirmed(leader, other)
 
     def _is_confirmed(self, side: _Side, other: _Side) -> bool:
-        """Whether a person released one of the side's lists, or two of them are witnesses of their own against the other."""
+        """Whether a person released one of the side's lists, or two of them are witnesses of their own."""
         if side.is_released:
             return True
         against = (self._witnesses(other) or other.members)[0]
@@ -221,7 +220,7 @@ class _Settled:
         )
 
     def _why(self, side: _Side, leader: _Side) -> tuple[str, int | None]:
-        """Why a side is withheld: the check by which it and the leading one differ, and the list that it differs from."""
+        """Why a side is withheld: the check by which it and the leading one differ, and from which list."""
         if side.check_id:
             return side.check_id, leader.members[0].batch_id
         return leader.check_id, leader.members[0].batch_id

@@ -161,7 +161,7 @@ def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
     compared = [
         (check, check.kind)
         for check in batch.suite.checks
-        if isinstance(check.kind, SaidCheck if only_said else SaidCheck | BetweenCheck)
+        if (isinstance(check.kind, SaidCheck) or (not only_said and isinstance(check.kind, BetweenCheck)))
         and check.id in known
         and check.id not in settled
     ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def judge(cursor: Cursor, batch: Batch) -> list[tuple[int, int]]:
-    """Decide anew about every repeated statement of a partition; batch_id and delivery_id of those that now count otherwise.
+    """Decide anew about every repeated statement of a partition; batch_id and delivery_id of those decided otherwise.
 
     Oldest first, so that each is compared with what stands before it. What a person let count stays. `cursor` returns
     rows as dicts; the transaction is the caller's.
@@ -64,8 +64,8 @@ def _why_held(cursor: Cursor, batch: Batch, place: Any, before: Any) -> str:
     if not failed:
         return ""
     return (
-        f"{one_line(failed)} It was stated before and is stated again as of {place['stated_on']}, after the delivery of "
-        f"{before['stated_on']}, which stays current."
+        f"{one_line(failed)} It was stated before and is stated again as of {place['stated_on']}, after the delivery "
+        f"of {before['stated_on']}, which stays current."
     )
 
 

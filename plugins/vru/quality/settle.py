@@ -36,7 +36,7 @@ def settled_checks(suite: ResourceSuite) -> list[Check]:
 
 
 def settle(cursor: Cursor, batch: Batch) -> set[int]:
-    """Bring the disputes among the lists of a batch's partition up to date; batches of which other columns are withheld.
+    """Bring the disputes among the lists of a batch's partition up to date; batches of which that changes a column.
 
     Where each delivery is a period of its own, only lists that share days with each other, or with one that does, are
     looked at. `cursor` returns rows as dicts; the transaction is the caller's.
@@ -87,6 +87,7 @@ class _Lists:
 
     def __init__(self, cursor: Cursor, batch: Batch, checks: Sequence[Check]) -> None:
         self._cursor, self._batch, self._checks = cursor, batch, checks
+        self._kinds = [(check, check.kind) for check in checks if isinstance(check.kind, VintageCheck)]
         self.rows = self._read()
         self._places = {row["batch_id"]: row for row in self.rows}
         self._compared: dict[tuple[int, int], _Row] = {}
@@ -145,17 +146,14 @@ class _Lists:
                 "batches": [row["batch_id"] for row in self.rows],
             },
         )  # fmt: skip
-        says = {row["batch_id"]: row for row in self._cursor.fetchall()}
-        return [
-            Claim(
-                row["batch_id"], row["sha256"],
-                tuple(
-                    Days(first or ALWAYS.first, until or ALWAYS.until) for first, until in says[row["batch_id"]]["fails"]
-                ),
-                says[row["batch_id"]]["is_released"],
-            )
-            for row in self.rows
-        ]  # fmt: skip
+        read: list[Any] = self._cursor.fetchall()
+        says = {row["batch_id"]: row for row in read}
+        found = []
+        for row in self.rows:
+            said = says[row["batch_id"]]
+            fails = tuple(Days(first or ALWAYS.first, until or ALWAYS.until) for first, until in said["fails"])
+            found.append(Claim(row["batch_id"], row["sha256"], fails, said["is_released"]))
+        return found
 
     def stated_on(self, batch_id: int) -> date:
         """The day of a list's statement, in London."""
@@ -173,7 +171,8 @@ class _Lists:
     def remark(self, one: int, other: int, check_id: str) -> str:
         """What the check measured between two lists, whichever was stated later."""
         self._cursor.execute(
-            "select remark from ops.comparison where check_id = %s and (batch_id, earlier_batch_id) in ((%s, %s), (%s, %s))",
+            "select remark from ops.comparison "
+            "where check_id = %s and (batch_id, earlier_batch_id) in ((%s, %s), (%s, %s))",
             (check_id, one, other, other, one),
         )
         found: Any = self._cursor.fetchone()
@@ -193,8 +192,9 @@ class _Lists:
                 f"where batch_id = any(%s) and {unit} is not null group by 1, 2, 3",
                 ([row["batch_id"] for row in self.rows],),
             )
+            read: list[Any] = self._cursor.fetchall()
             by_batch: dict[int, dict[tuple[date, Any], int]] = defaultdict(dict)
-            for row in self._cursor.fetchall():
+            for row in read:
                 by_batch[row["batch_id"]][row["unit"], row["value"]] = row["n"]
             self._cells[column] = by_batch
         return self._cells[column].get(claim.batch_id, {})
@@ -206,8 +206,9 @@ class _Lists:
             "from ops.comparison where batch_id = any(%s) and check_id = any(%s) and fingerprint = %s",
             ([r["batch_id"] for r in self.rows], [check.id for check in self._checks], self._fingerprint),
         )
+        read: list[Any] = self._cursor.fetchall()
         by_pair: dict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
-        for row in self._cursor.fetchall():
+        for row in read:
             by_pair[row["batch_id"], row["earlier_batch_id"]][row["check_id"]] = row
         for pair, by_check in by_pair.items():
             if len(by_check) == len(self._checks):
@@ -231,16 +232,16 @@ class _Lists:
                 has_rows_taken_out=place["audited_at"] is not None and place["rows_quarantined"] > 0,
             )  # fmt: skip
             by_check = {}
-            for check in self._checks:
-                assert isinstance(check.kind, VintageCheck)
-                self._cursor.execute(check.kind.named(on))
+            for check, kind in self._kinds:
+                self._cursor.execute(kind.named(on))
                 now: Any = self._cursor.fetchone()
                 by_check[check.id] = {**now, "is_comparable": now["observed"] is not None}
                 self._cursor.execute(
-                    "insert into ops.comparison (batch_id, earlier_batch_id, check_id, fingerprint, is_success, observed, "
-                    "remark, columns) values (%s, %s, %s, %s, %s, %s, %s, %s) "
-                    "on conflict (batch_id, earlier_batch_id, check_id) do update set fingerprint = excluded.fingerprint, "
-                    "is_success = excluded.is_success, observed = excluded.observed, remark = excluded.remark, "
+                    "insert into ops.comparison (batch_id, earlier_batch_id, check_id, fingerprint, is_success, "
+                    "observed, remark, columns) values (%s, %s, %s, %s, %s, %s, %s, %s) "
+                    "on conflict (batch_id, earlier_batch_id, check_id) do update set "
+                    "fingerprint = excluded.fingerprint, is_success = excluded.is_success, "
+                    "observed = excluded.observed, remark = excluded.remark, "
                     "columns = excluded.columns",
                     (later, earlier, check.id, self._fingerprint, now["is_success"], now["observed"],
                      now["remark"] or "", None if now["columns"] is None else Json(now["columns"])),
@@ -274,8 +275,8 @@ def _withheld_because(lists: _Lists, batch_id: int, against: int, check: Check, 
 def _note_result(cursor: Cursor, batch: Batch, batch_id: int, check: Check, *, is_success: bool) -> None:
     """A new result of the check, where the ledger says otherwise."""
     cursor.execute(
-        "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, is_success, "
-        "element_count, detail) "
+        "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, "
+        "is_success, element_count, detail) "
         "select %(batch)s, %(suite)s, %(check)s, %(type)s, %(column)s, 'withhold', %(reason)s, %(is_success)s, "
         "last.element_count, last.detail "
         "from (select * from ops.check_result r where r.batch_id = %(batch)s and r.check_id = %(check)s "
@@ -301,9 +302,10 @@ def _mark(
         first = None if days.first == ALWAYS.first else days.first
         last = None if days.until == ALWAYS.until else date.fromordinal(days.until.toordinal() - 1)
         measured = lists.remark(by, batch_id, check_id)
+        what = f" ({measured})" if measured else ""
         reason = (
-            f"{checks[check_id].reason} The list of {lists.stated_on(by)} differs{f' ({measured})' if measured else ''}; "
-            "which of them is right is not known, and this one was stated first."
+            f"{checks[check_id].reason} The list of {lists.stated_on(by)} differs{what}; which of them is right is not "
+            "known, and this one was stated first."
         )
         wanted[column, by, check_id, first, last] = reason
     cursor.execute(
@@ -311,7 +313,8 @@ def _mark(
         "from ops.disputed_column where batch_id = %s and until is null",
         (batch_id,),
     )
-    for row in cursor.fetchall():
+    marked: list[Any] = cursor.fetchall()
+    for row in marked:
         key = row["column_name"], row["disputed_by"], row["check_id"], row["unit_start"], row["unit_end"]
         if wanted.get(key) == row["reason"]:
             del wanted[key]
@@ -322,8 +325,8 @@ def _mark(
             )
     for (column, by, check_id, first, last), reason in wanted.items():
         cursor.execute(
-            "insert into ops.disputed_column (batch_id, column_name, disputed_by, check_id, reason, unit_start, unit_end) "
-            "values (%s, %s, %s, %s, %s, %s, %s)",
+            "insert into ops.disputed_column (batch_id, column_name, disputed_by, check_id, reason, unit_start, "
+            "unit_end) values (%s, %s, %s, %s, %s, %s, %s)",
             (batch_id, column, by, check_id, reason, first, last),
         )
 

@@ -1,4 +1,4 @@
-"""Columns that a failed check keeps out of every measure, in some units or in all, while the rest of the batch counts."""
+"""Columns that a failed check keeps out of every measure, in some units or in all, while the rest counts."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ def release(connection: Connection, batch_id: int, reason: str, decided_by: str,
                 return
             if status != "held":
                 raise DecisionError(
-                    f"batch {batch_id} is {status}; only a held batch, or one of which a later statement is held, can be "
-                    "released"
+                    f"batch {batch_id} is {status}; only a held batch, or one of which a later statement is held, can "
+                    "be released"
                 )
             admission.admit(cursor, batch_id)
             _decide(connection, batch_id, "release", None, reason, decided_by)

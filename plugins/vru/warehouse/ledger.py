@@ -94,7 +94,8 @@ def record_delivery(connection: Connection, feed: str, stated: Received, receive
     """Keep what the partner stated; (delivery_id, whether it says anything new). `received_at` is a `stamp`.
 
     The same content with the same vintage is one delivery, and an undated repeat of the content that is current
-    adds nothing but what it says of it for the first time: rows announced, or a proof that the file is whole. A content is recognised under another file name by its bytes.
+    adds nothing but what it says of it for the first time: rows announced, a proof that the file is whole, another
+    name. A content is recognised under another file name by its bytes.
     """
     content_id = _content_of(connection, feed, stated)
     if content_id is None:
@@ -143,7 +144,9 @@ def _say_later(connection: Connection, delivery_id: int, stated: Received) -> bo
         where s.delivery_id = %(delivery)s and (
             %(rows)s is not null and %(rows)s is distinct from s.manifest_rows
             or %(whole)s and not s.is_whole
-            or not exists (select 1 from ops.content_name n where n.content_id = s.content_id and n.file_name = %(name)s)
+            or not exists (
+                select 1 from ops.content_name n where n.content_id = s.content_id and n.file_name = %(name)s
+            )
         )
         returning said_later_id
         """,
@@ -190,8 +193,8 @@ def is_restated_since(connection: Connection, feed: str, since: datetime) -> boo
             connection,
             "select from ops.delivery d join ops.batch b using (content_id) "
             "where b.feed = %(feed)s and d.received_at >= %(since)s and b.status = 'admitted' "
-            "union all select from ops.said_later l join ops.delivery d using (delivery_id) join ops.batch b using (content_id) "
-            "where b.feed = %(feed)s and l.said_at >= %(since)s limit 1",
+            "union all select from ops.said_later l join ops.delivery d using (delivery_id) "
+            "join ops.batch b using (content_id) where b.feed = %(feed)s and l.said_at >= %(since)s limit 1",
             {"feed": feed, "since": since},
         )
     )  # fmt: skip
@@ -213,12 +216,13 @@ def _content_of(connection: Connection, feed: str, stated: Received) -> int | No
             order by b.contract_version desc limit 1
         ) r on true
         cross join lateral (
-            select (c.resource, c.partition, c.period_start, c.period_end)
-                is not distinct from (%(resource)s, coalesce(%(partition)s, ''), %(start)s::date, %(end)s::date) as is_same
+            select (c.resource, c.partition, c.period_start, c.period_end) is not distinct from
+                (%(resource)s, coalesce(%(partition)s, ''), %(start)s::date, %(end)s::date) as is_same
         ) s
         where c.feed = %(feed)s and c.sha256 = %(sha256)s
           -- a name may tell the resource that another did not
-          and (c.resource = %(resource)s or not %(is_refused)s and (%(resource)s = '' or c.resource = '' and r.is_read is null))
+          and (c.resource = %(resource)s
+               or not %(is_refused)s and (%(resource)s = '' or c.resource = '' and r.is_read is null))
           and (c.refusal <> '') = %(is_refused)s
           and (s.is_same or not %(is_refused)s
               and (%(partition)s::text is null or coalesce(r.partition, c.partition) in ('', %(partition)s))
@@ -394,7 +398,8 @@ def batch(connection: Connection, batch_id: int) -> BatchState | None:
 def record_batch(connection: Connection, content: Parsable, contract_version: int, status: str, **columns: Any) -> int:
     """Write the batch of a content, with what is stated of partition and period; batch_id.
 
-    One that was rejected under this contract version and is read again, under another name, stays the same batch. Raises psycopg2.errors.UniqueViolation if the content was parsed under this contract version already.
+    One that was rejected under this contract version and is read again, under another name, stays the same batch.
+    Raises psycopg2.errors.UniqueViolation if the content was parsed under this contract version already.
     """
     columns = {
         "contract_version": contract_version, "status": status, "reason": "", "file_name": content.file_name, **columns,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,7 +148,7 @@ def test_what_holds_of_every_set_of_lists(drawn: list[tuple[int, str]]) -> None:
     if not released:
         # of lists that are in use none disagrees with the one in use before it
         used = [name for name, stood in found.items() if stood != "withheld" and name not in fails]
-        for one, other in zip(used, used[1:], strict=False):
+        for one, other in pairwise(used):
             assert shift_pct(says[one], says[other]) <= LIMIT_PCT
     if all(moved == drawn[0][0] for moved, _ in drawn):
         assert set(found.values()) == {"used"}, "nobody disagrees"

@@ -9,5 +9,6 @@ from vru.quality.checks.subject import Subject
 from vru.quality.checks.vintages import VintageCheck
 
 __all__ = [
-    "TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "SaidCheck", "StatementCheck", "Subject", "VintageCheck",
+    "TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "SaidCheck", "StatementCheck", "Subject",
+    "VintageCheck",
 ]  # fmt: skip

@@ -162,7 +162,7 @@ class StatementCheck(CheckType):
     """A check that is one SQL statement, which returns one row: whether it holds, the figure looked at, a remark."""
 
     says_columns: ClassVar[bool] = False
-    """The statement has a fourth column, an object of `jsonb`: which columns fail, each with the days on which it does."""
+    """The statement has a fourth column, an object of `jsonb`: which columns fail, each with its days."""
 
     @abstractmethod
     def statement(self, on: Subject) -> str:
