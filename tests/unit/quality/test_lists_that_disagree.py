@@ -32,7 +32,9 @@ def natural(of: list[Row], month: int) -> list[Row]:
     return found
 
 
-RIGHT, WRONG = victims(), moved(8)
+RIGHT = [{**row, "age_group": f"group {number % 10}"} for number, row in enumerate(victims())]
+"""Whoever is moved is like nobody there."""
+WRONG = moved(8, of=RIGHT)
 SAID: dict[str, list[Row]] = {
     "right": RIGHT,
     "right again": natural(RIGHT, 3),
@@ -42,7 +44,7 @@ SAID: dict[str, list[Row]] = {
     "wrong again": natural(WRONG, 2),
     "wrong, sent again": WRONG,
     "wrong, elsewhere restated": moved(1, "Barnet", "Camden", WRONG),
-    "otherwise": moved(8, "Newham", "Hackney"),
+    "otherwise": moved(8, "Newham", "Hackney", RIGHT),
 }
 CASES: list[tuple[dict[str, str], Any]] = [
     ({"right": "disputed", "wrong": "withheld"}, None),
