@@ -82,7 +82,7 @@ def test_advisory_locks_are_taken_in_one_place() -> None:
 WITHIN_QUALITY = (
     "errors", "checks.sql", "checks.subject", "checks.base", "checks.rows", "checks.tables", "checks.deliveries",
     "checks.vintages", "checks.periods", "checks", "checks.document", "suites", "scaffold", "batch", "verdict", "gate",
-    "stability", "withholding", "quarantine", "recheck", "audit", "marts", "docs", "",
+    "stability", "withholding", "quarantine", "disputes", "settle", "restated", "recheck", "audit", "marts", "docs", "",
 )  # fmt: skip
 """Modules of `quality`, each of which may import those before it and no other, at its top or later."""
 

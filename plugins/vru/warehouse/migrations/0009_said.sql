@@ -16,17 +16,16 @@ create index on ops.said_later (delivery_id);
 -- One row is a delivery with the newest that was said of it: how many rows, and whether anything proved it whole.
 create view ops.said as
     select
-        d.delivery_id, d.content_id,
-        coalesce(
-            (select l.manifest_rows from ops.said_later l
-             where l.delivery_id = d.delivery_id and l.manifest_rows is not null
-             order by l.said_later_id desc limit 1),
-            d.manifest_rows
-        ) as manifest_rows,
-        coalesce(d.is_whole, false) or exists (
-            select 1 from ops.said_later l where l.delivery_id = d.delivery_id and l.is_whole
-        ) as is_whole
-    from ops.delivery d;
+        d.delivery_id, d.content_id, coalesce(l.manifest_rows, d.manifest_rows) as manifest_rows,
+        coalesce(d.is_whole, false) or coalesce(l.is_whole, false) as is_whole
+    from ops.delivery d
+    left join lateral (
+        select
+            (array_agg(x.manifest_rows order by x.said_later_id desc) filter (where x.manifest_rows is not null))[1]
+                as manifest_rows,
+            bool_or(x.is_whole) as is_whole
+        from ops.said_later x where x.delivery_id = d.delivery_id
+    ) l on true;
 
 -- One row is a name under which a content came.
 create view ops.content_name as
