@@ -112,9 +112,7 @@ def quarantine(feed: FeedName = None, as_json: Json = False) -> None:
 def release(
     batch: Annotated[int, typer.Argument(help="Batch; `vru batches` lists them.")],
     reason: Reason,
-    column: Annotated[
-        str | None, typer.Option(help="This column is right: it counts, disputed no more.")
-    ] = None,
+    column: Annotated[str | None, typer.Option(help="This column is right: it counts, disputed no more.")] = None,
 ) -> None:
     """Admit a held batch or a held later statement of it, or decide for a column that is withheld or disputed."""
     from vru import pipeline

@@ -55,8 +55,11 @@ def settle(cursor: Cursor, batch: Batch) -> set[int]:
         for column in columns
     }
     changed = set()
+    plain = lists.plain()
     for row in lists.rows:
         batch_id = row["batch_id"]
+        if batch_id in plain and not any(s.is_withheld or s.disputed_by for c in columns for s in found[c][batch_id]):
+            continue  # nothing is withheld or marked, and nothing should be
         for check in checks:
             withheld = {
                 column: [s for s in found[column][batch_id] if s.is_withheld and s.check_id == check.id]
@@ -91,7 +94,7 @@ class _Lists:
         self.rows = self._read()
         self._places = {row["batch_id"]: row for row in self.rows}
         self._compared: dict[tuple[int, int], _Row] = {}
-        self._cells: dict[str, dict[int, dict[tuple[date, Any], int]]] = {}
+        self._cells: dict[tuple[int, str], dict[tuple[date, Any], int]] = {}
         said = batch.resource.model_dump_json() + "".join(check.model_dump_json() for check in checks)
         self._fingerprint = hashlib.sha256(said.encode()).hexdigest()
         self._known()
@@ -124,6 +127,29 @@ class _Lists:
                 break
             start, end = widest
         return together
+
+    def plain(self) -> set[int]:
+        """Lists of which the ledger says that these checks hold, withhold nothing and that nobody disputes them."""
+        self._cursor.execute(
+            """
+            select b.batch_id from unnest(%(batches)s::bigint[]) as b (batch_id)
+            where not exists (
+                select 1 from ops.withheld_column w
+                where w.batch_id = b.batch_id and w.lifted_at is null and w.check_id = any(%(checks)s)
+            )
+            and not exists (select 1 from ops.disputed_column c where c.batch_id = b.batch_id and c.until is null)
+            and coalesce((
+                select bool_and(r.is_success) from (
+                    select distinct on (x.check_id) x.is_success from ops.check_result x
+                    where x.batch_id = b.batch_id and x.check_id = any(%(checks)s)
+                    order by x.check_id, x.check_result_id desc
+                ) r
+            ), false)
+            """,
+            {"batches": [row["batch_id"] for row in self.rows], "checks": [check.id for check in self._checks]},
+        )
+        found: list[Any] = self._cursor.fetchall()
+        return {row["batch_id"] for row in found}
 
     def claims(self, column: str) -> list[Claim]:
         """What each list says of a column, in order of statement."""
@@ -184,20 +210,17 @@ class _Lists:
 
     def cells(self, claim: Claim, column: str) -> Cells:
         """Rows of a list by unit and value of a column."""
-        if column not in self._cells:
+        if (claim.batch_id, column) not in self._cells:
             table = f"raw.{quoted(self._batch.subject.table)}"
             unit = quoted(self._batch.resource.unit_column or column)
             self._cursor.execute(
-                f"select batch_id, {unit} as unit, {quoted(column)}::text as value, count(*) as n from {table} "
-                f"where batch_id = any(%s) and {unit} is not null group by 1, 2, 3",
-                ([row["batch_id"] for row in self.rows],),
+                f"select {unit} as unit, {quoted(column)}::text as value, count(*) as n from {table} "
+                f"where batch_id = %s and {unit} is not null group by 1, 2",
+                (claim.batch_id,),
             )
             read: list[Any] = self._cursor.fetchall()
-            by_batch: dict[int, dict[tuple[date, Any], int]] = defaultdict(dict)
-            for row in read:
-                by_batch[row["batch_id"]][row["unit"], row["value"]] = row["n"]
-            self._cells[column] = by_batch
-        return self._cells[column].get(claim.batch_id, {})
+            self._cells[claim.batch_id, column] = {(row["unit"], row["value"]): row["n"] for row in read}
+        return self._cells[claim.batch_id, column]
 
     def _known(self) -> None:
         """Comparisons that were made before."""
