@@ -145,7 +145,8 @@ def _stated_later(
 def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
     """Compare one batch again and decide about it anew; whether any comparison has another outcome now.
 
-    `only_said` compares it with what is said of it alone. Columns on which lists disagree are settled elsewhere.
+    `only_said` compares it with what is said of it alone. Columns on which sound lists disagree are settled elsewhere;
+    of one that does not count it is only noted.
     """
     cursor.execute("set local enable_nestloop = off")  # as in gate.py; until the transaction ends
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
@@ -163,7 +164,7 @@ def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
         for check in batch.suite.checks
         if (isinstance(check.kind, SaidCheck) or (not only_said and isinstance(check.kind, BetweenCheck)))
         and check.id in known
-        and check.id not in settled
+        and (check.id not in settled or batch.status not in ("parsed", "admitted"))
     ]
     if not only_said:
         stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
@@ -171,7 +172,7 @@ def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
     for check, kind in compared:
         cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
-        moved = not now["is_success"] and withhold(cursor, batch_id, check, now["columns"])
+        moved = not now["is_success"] and check.id not in settled and withhold(cursor, batch_id, check, now["columns"])
         if moved or now["is_success"] != known[check.id]["is_success"]:
             known[check.id] = {**known[check.id], "is_success": now["is_success"]}
             changed.append((check, now["is_success"], now["remark"]))
@@ -187,6 +188,8 @@ def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
         if held:
             lift(cursor, batch_id, check)
     _decide_again(cursor, batch, known)
+    if batch.status in ("parsed", "admitted") and load_batch(cursor, batch_id, date.max).status == "held":
+        _recheck(cursor, batch_id)  # what was settled among sound lists is noted of it as of one that does not count
     return True
 
 

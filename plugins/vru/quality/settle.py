@@ -55,6 +55,7 @@ def settle(cursor: Cursor, batch: Batch) -> set[int]:
         for column in columns
     }
     changed = set()
+    _forget_others(cursor, batch, checks)
     plain = lists.plain()
     for row in lists.rows:
         batch_id = row["batch_id"]
@@ -77,6 +78,21 @@ def settle(cursor: Cursor, batch: Batch) -> set[int]:
         ]
         _mark(cursor, lists, batch_id, disputed, {check.id: check for check in checks})
     return changed
+
+
+def _forget_others(cursor: Cursor, batch: Batch, checks: Sequence[Check]) -> None:
+    """End what these checks withhold, and what is disputed, of lists of the partition that do not count."""
+    of_others = """
+        from ops.batch o join ops.batch b on b.feed = o.feed and b.resource = o.resource and b.partition = o.partition
+        where o.batch_id = %(batch)s and b.batch_id = w.batch_id and not ops.is_sound(b)
+    """
+    asked = {"batch": batch.batch_id, "checks": [check.id for check in checks]}
+    cursor.execute(
+        f"update ops.withheld_column w set lifted_at = ops.stamp() {of_others} "
+        "and w.lifted_at is null and w.check_id = any(%(checks)s)",
+        asked,
+    )
+    cursor.execute(f"update ops.disputed_column w set until = ops.stamp() {of_others} and w.until is null", asked)
 
 
 @dataclass(frozen=True)
