@@ -164,13 +164,3 @@ def test_a_name_that_states_the_month_of_an_empty_file(inbox: Inbox) -> None:
             inbox.say(Said(header, f"{DAY},,", name, "police_uk_street"))
         found = inbox.warehouse.sql("select partition, period_start::text, status from ops.batch")
         assert found == [("metropolitan", "2022-08-01", "rejected")]
-
-
-def test_a_checksum_that_contradicts_an_admitted_file_holds_it(inbox: Inbox) -> None:
-    line = f"{DAY},,{sha256(b'another').hexdigest()}"
-    assert inbox.say(Said(WHOLE, f"{DAY},,")) == []
-    inbox.say(Said(WHOLE, line))
-    print(inbox.statuses())
-    inbox.again().say(Said(WHOLE, line))
-    inbox.say(Said(WHOLE, f"{DAY},,"))
-    print(inbox.statuses())

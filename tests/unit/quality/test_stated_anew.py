@@ -96,7 +96,7 @@ STATEMENTS = {"short": (SHORT, "2024-01-10"), "long": (LONG, "2024-02-10"), "sho
               "other": (OTHER, "2024-04-10")}  # fmt: skip
 
 
-@pytest.mark.parametrize("left_out", [None, "long", "other"])
+@pytest.mark.parametrize("left_out", [pytest.param(None, marks=pytest.mark.deep), "long", "other"])
 def test_the_end_is_the_same_in_any_order_of_arrival(warehouse: Warehouse, say: Say, left_out: str | None) -> None:
     names = [name for name in STATEMENTS if name != left_out]
     ended = {}
