@@ -121,8 +121,8 @@ def parse(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
     contract = load_contract(feed)
     outcome = Outcome()
     with _one_at_a_time(feed) as connection:
-        for content in ledger.contents_to_parse(connection, feed):
-            outcome.batches.append(_parse_content(connection, contract, content))
+        while waiting := ledger.contents_to_parse(connection, feed):  # what is rejected may have another name to try
+            outcome.batches += [_parse_content(connection, contract, content) for content in waiting]
         for batch in _met(connection, outcome.batches, deliveries):
             if batch.status == "rejected":
                 outcome.fell_short.append(
@@ -149,6 +149,11 @@ def audit(feed: str, deliveries: Sequence[int] = ()) -> Outcome:
                     f"{_where(batch)}: held: {batch.reason}. See vru quarantine {feed} and vru batches {feed}; if it "
                     f"is right as it is: vru release {batch.batch_id} --reason TEXT"
                 )
+        for batch_id, file_name, reason in ledger.held_deliveries(connection, deliveries):
+            outcome.fell_short.append(
+                f"{feed}, {file_name} (batch {batch_id}): this statement of it is held: {reason} If it is right as it "
+                f"is: vru release {batch_id} --reason TEXT"
+            )
     return outcome
 
 
@@ -173,6 +178,7 @@ def has_work(feed: str, deliveries: Sequence[int]) -> bool:
                 ledger.contents_to_parse(connection, feed)
                 or ledger.batches_waiting(connection, feed)
                 or any(b.status in ("rejected", "held") for b in _met(connection, [], deliveries))
+                or ledger.held_deliveries(connection, deliveries)
             )
     finally:
         connection.close()

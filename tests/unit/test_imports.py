@@ -82,8 +82,8 @@ def test_advisory_locks_are_taken_in_one_place() -> None:
 WITHIN_QUALITY = (
     "errors", "checks.sql", "checks.subject", "checks.base", "checks.rows", "checks.tables", "checks.deliveries",
     "checks.vintages", "checks.units", "checks.restated", "checks.periods", "checks.names", "checks", "checks.document",
-    "suites", "scaffold", "batch", "told", "verdict", "gate", "runner", "stability", "withholding", "quarantine", "recheck",
-    "audit", "marts", "docs", "",
+    "suites", "scaffold", "batch", "told", "verdict", "gate", "runner", "stability", "withholding", "quarantine",
+    "disputes", "settle", "restated", "recheck", "audit", "marts", "docs", "",
 )  # fmt: skip
 """Modules of `quality`, each of which may import those before it and no other, at its top or later."""
 

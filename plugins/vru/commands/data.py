@@ -36,14 +36,22 @@ FEEDS = """
 """
 BATCHES = """
     select
-        b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status, b.reason, b.file_name,
-        b.sha256, b.contract_version,
+        b.batch_id, b.feed, b.resource, b.partition, b.period_start, b.period_end, b.status,
+        case when b.status = 'admitted' then coalesce((
+            select 'a later statement is held: ' || h.reason from ops.held_deliveries() h
+            join ops.delivery d on d.delivery_id = h.delivery_id
+            where d.content_id = b.content_id order by h.delivery_id desc limit 1
+        ), b.reason) else b.reason end as reason,
+        b.file_name, b.sha256, b.contract_version,
         (select max(d.vintage_at) from ops.delivery d
          where d.content_id = b.content_id
+           and not exists (select 1 from ops.held_deliveries() h where h.delivery_id = d.delivery_id)
         ) as vintage_at,
         b.parsed_at, b.admitted_at, b.withdrawn_at, b.rows_parsed, b.rows_admitted, b.rows_quarantined,
         array(select w.column_name from ops.withheld_column w
               where w.batch_id = b.batch_id and w.lifted_at is null order by 1) as withheld_columns,
+        array(select distinct c.column_name from ops.disputed_column c
+              where c.batch_id = b.batch_id and c.until is null order by 1) as disputed_columns,
         b.warnings
     from ops.batch b
     where cast(:feed as text) is null or b.feed = :feed
@@ -121,7 +129,7 @@ def feeds(as_json: Json = False) -> None:
 def batches(feed: FeedName = None, as_json: Json = False) -> None:
     """Every batch: what was parsed, admitted, held, rejected or withdrawn, and why."""
     columns = ["batch_id", "feed", "resource", "partition", "period_start", "status", "rows_admitted"]
-    columns += ["rows_quarantined", "withheld_columns", "reason"]
+    columns += ["rows_quarantined", "withheld_columns", "disputed_columns", "reason"]
     output.show(_rows(BATCHES, feed=_known(feed)), columns, as_json=as_json, empty="no batch yet; start with: vru run")
 
 
@@ -156,14 +164,14 @@ def checks(
 def release(
     batch: Annotated[int, typer.Argument(help="Batch; `vru batches` lists them.")],
     reason: Reason,
-    column: Annotated[str | None, typer.Option(help="Lift this withheld column instead.")] = None,
+    column: Annotated[str | None, typer.Option(help="This column is right: it counts, disputed no more.")] = None,
 ) -> None:
-    """Admit a held batch, or let a withheld column count again."""
+    """Admit a held batch or a held later statement of it, or decide for a column that is withheld or disputed."""
     from vru import pipeline
     from vru.orchestration.events import emit_raw
 
     emit_raw(pipeline.release(batch, reason, getpass.getuser(), column))
-    typer.echo(f"batch {batch}: {'column ' + column + ' counts again' if column else 'admitted'}; next: vru build")
+    typer.echo(f"batch {batch}: {'column ' + column + ' counts' if column else 'admitted'}; next: vru build")
 
 
 def withdraw(batch: Annotated[int, typer.Argument(help="Batch to take back.")], reason: Reason) -> None:

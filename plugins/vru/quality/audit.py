@@ -13,8 +13,9 @@ from vru.quality.batch import load_batch
 from vru.quality.checks import RowsCheck, StatementCheck
 from vru.quality.errors import QualityError
 from vru.quality.quarantine import Failing
-from vru.quality.recheck import recheck_later
-from vru.quality.told import rows, told
+from vru.quality.recheck import bring_to_rest, recheck_later
+from vru.quality.settle import settled_checks
+from vru.quality.told import reason, rows, told
 from vru.quality.verdict import FailedCheck, Verdict, one_line, stored_verdict
 from vru.quality.withholding import withhold
 from vru.warehouse import admission
@@ -102,9 +103,11 @@ def _audit(cursor: Cursor, batch: Batch, run: Run) -> None:
     )
     holding = [found for found in of_rows if found]
     _write_results(cursor, batch, outcomes, failing, details, holding)
+    settled = {check.id for check in settled_checks(batch.suite)}
     for check in batch.suite.checks:
-        if not outcomes[check.id].is_success:
-            withhold(cursor, batch.batch_id, check, outcomes[check.id].columns, details[check.id])
+        if not outcomes[check.id].is_success and check.id not in settled:
+            why = reason(check.reason, details[check.id])
+            withhold(cursor, batch.batch_id, check, outcomes[check.id].columns, why)
     # what is wrong with rows comes first: a check on the whole may fail only because they are gone
     holding += [
         FailedCheck(check.id, "critical", check.reason, detail=details[check.id])
@@ -117,6 +120,7 @@ def _audit(cursor: Cursor, batch: Batch, run: Run) -> None:
         "where batch_id = %s",
         ("held" if holding else "parsed", one_line(holding), batch.rows_quarantined + len(lines.all), batch.batch_id),
     )
+    bring_to_rest(cursor, batch.batch_id)
 
 
 def _detail(batch: Batch, check: Check, outcome: Outcome, failing: dict[str, Failing]) -> str:

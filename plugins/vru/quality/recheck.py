@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from vru.quality import stability
+from vru.quality import restated, stability
 from vru.quality.batch import load_batch
-from vru.quality.checks import BetweenCheck
+from vru.quality.checks import BetweenCheck, SaidCheck
+from vru.quality.errors import QualityError
 from vru.quality.quarantine import OF_ROWS
-from vru.quality.told import told
+from vru.quality.settle import settle, settled_checks
+from vru.quality.told import reason, told
 from vru.quality.verdict import FailedCheck, one_line
 from vru.quality.withholding import lift, withhold
 from vru.warehouse import admission
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
     from vru.quality.batch import Batch
 
 
-def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
-    """Compare vintages again, now that these deliveries state contents once more that were audited already.
+MOST_ROUNDS = 20
+"""Decisions that follow from each other come to rest long before."""
 
-    A batch is judged by the first delivery of its content. Where that is one of these, it is compared again itself:
+
+def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
+    """Judge contents that were audited already again, now that these deliveries say something of them.
+
+    What was said with them (rows announced, a proof that the file is whole) is compared with the rows. A batch is
+    judged among vintages by the first delivery of its content: where that is one of these, it is compared again itself;
     one that was held may count now, and the other way round. What was stated after these deliveries is compared with
     it; what lies before them never was. `cursor` returns rows as dicts. Raises as `recheck_later` does.
     """
@@ -43,7 +50,7 @@ def recheck_stated_again(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
     )
     found: list[Any] = cursor.fetchall()
     for row in found:
-        has_changed = row["is_first"] and _recheck(cursor, row["batch_id"])
+        has_changed = _recheck(cursor, row["batch_id"], only_said=not row["is_first"])
         if has_changed or row["status"] in ("parsed", "admitted"):
             recheck_later(cursor, row["batch_id"], stated_by=delivery_ids)
 
@@ -62,13 +69,36 @@ def recheck_later(
     `only_audited_before` those that were audited while this one was not yet sound. `cursor` returns rows as dicts; the
     transaction is the caller's. Raises SuiteError, ContractError and QualityError.
     """
-    waiting = _stated_later(cursor, batch_id, stated_by=stated_by, only_audited_before=only_audited_before)
-    while waiting:
-        place = min(waiting)
-        waiting.remove(place)
-        later = place[-1]
-        if _recheck(cursor, later):
-            waiting |= {after for after in _stated_later(cursor, later) if after > place}
+    bring_to_rest(
+        cursor,
+        batch_id,
+        _stated_later(cursor, batch_id, stated_by=stated_by, only_audited_before=only_audited_before),
+    )
+
+
+def bring_to_rest(cursor: Cursor, batch_id: int, waiting: set[tuple[Any, ...]] | None = None) -> None:
+    """Decide about the partition of a batch until nothing follows from what was decided.
+
+    Repeated statements, the vintages in `waiting` and those that rest on them, and columns on which lists disagree.
+    """
+    waiting = waiting or set()
+    for _ in range(MOST_ROUNDS):
+        try:
+            batch = load_batch(cursor, batch_id, date.max)
+        except QualityError:
+            return  # of a resource that is no more
+        for of_batch, delivery_id in restated.judge(cursor, batch):
+            waiting |= _stated_later(cursor, of_batch, stated_by=[delivery_id])
+        while waiting:
+            place = min(waiting)
+            waiting.remove(place)
+            later = place[-1]
+            if _recheck(cursor, later):
+                waiting |= {after for after in _stated_later(cursor, later) if after > place}
+        moved = settle(cursor, batch)
+        waiting = set().union(*(_stated_later(cursor, one) for one in moved)) if moved else set()
+        if not waiting and not moved:
+            return
 
 
 def _stated_later(
@@ -113,8 +143,12 @@ def _stated_later(
     return {tuple(row.values()) for row in rows}
 
 
-def _recheck(cursor: Cursor, batch_id: int) -> bool:
-    """Compare one batch again and decide about it anew; whether any comparison has another outcome now."""
+def _recheck(cursor: Cursor, batch_id: int, *, only_said: bool = False) -> bool:
+    """Compare one batch again and decide about it anew; whether any comparison has another outcome now.
+
+    `only_said` compares it with what is said of it alone. Columns on which sound lists disagree are settled elsewhere;
+    of one that does not count it is only noted.
+    """
     cursor.execute("set local enable_nestloop = off")  # as in gate.py; until the transaction ends
     batch = load_batch(cursor, batch_id, date.max)  # no comparison asks for today
     cursor.execute(
@@ -125,19 +159,24 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
     )
     results: list[Any] = cursor.fetchall()
     known: dict[str, Any] = {row["check_id"]: row for row in results}
+    settled = {check.id for check in settled_checks(batch.suite)}
     compared = [
         (check, check.kind)
         for check in batch.suite.checks
-        if isinstance(check.kind, BetweenCheck) and check.id in known
+        if (isinstance(check.kind, SaidCheck) or (not only_said and isinstance(check.kind, BetweenCheck)))
+        and check.id in known
+        and (check.id not in settled or batch.status not in ("parsed", "admitted"))
     ]
-    stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
+    if not only_said:
+        stability.measure(cursor, batch_id, batch.contract, batch.resource, batch.suite)
     changed = []
     has_another_outcome = False
     for check, kind in compared:
         cursor.execute(kind.named(batch.subject))
         now: Any = cursor.fetchone()
         held, detail = now["is_success"], told(now["remark"] or "", kind.limit(batch.subject))
-        moved = not held and withhold(cursor, batch_id, check, now["columns"], detail)
+        why = reason(check.reason, detail)
+        moved = not held and check.id not in settled and withhold(cursor, batch_id, check, now["columns"], why)
         was = known[check.id]
         # what a failed check measured is part of the reason, which must not tell who came first
         if moved or held != was["is_success"] or (not held and detail != was["detail"]):
@@ -156,6 +195,8 @@ def _recheck(cursor: Cursor, batch_id: int) -> bool:
         if held:
             lift(cursor, batch_id, check)
     _decide_again(cursor, batch, known)
+    if batch.status in ("parsed", "admitted") and load_batch(cursor, batch_id, date.max).status == "held":
+        _recheck(cursor, batch_id)  # what was settled among sound lists is noted of it as of one that does not count
     return has_another_outcome
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vru.quality.told import reason
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,16 +15,16 @@ EVERY_DAY = "{(,)}"
 """A `datemultirange` without a bound."""
 
 
-def withhold(cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, str] | None, detail: str) -> bool:
+def withhold(cursor: Cursor, batch_id: int, check: Check, columns: Mapping[str, str] | None, why: str) -> bool:
     """Withhold what the check says and lift what it withheld before and says no more; whether anything changed.
 
     `columns` are those that fail, each with its days as a `datemultirange`; None is every column that the check names,
-    on all days; `detail` is what the check measured beside its limit. A column that a person released stays in use.
+    on all days; `why` is the reason, with what was measured. A column that a person released stays in use.
     """
     failing = dict.fromkeys(check.withheld_columns, EVERY_DAY) if columns is None else dict(columns)
     has_changed = False
     for column in check.withheld_columns:
-        asked = {"batch": batch_id, "column": column, "check": check.id, "reason": reason(check.reason, detail),
+        asked = {"batch": batch_id, "column": column, "check": check.id, "reason": why,
                  "days": failing.get(column, "{}")}  # fmt: skip
         cursor.execute(_LIFT_OTHERS, asked)
         has_changed |= cursor.rowcount > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from vru.warehouse import admission, ledger
 
@@ -14,12 +15,20 @@ class DecisionError(ValueError):
 
 
 def release(connection: Connection, batch_id: int, reason: str, decided_by: str, column: str | None = None) -> None:
-    """Admit a held batch, or lift a withheld column; the transaction is the caller's. Raises DecisionError."""
+    """Admit a held batch, or let its held statements count, or decide for its column; the caller's transaction.
+
+    A column that is withheld counts again; one that is disputed is so no more. Raises DecisionError.
+    """
     status = _locked(connection, batch_id, reason)
     with connection.cursor() as cursor:
         if column is None:
+            if status == "admitted" and _release_statements(cursor, batch_id, reason, decided_by):
+                return
             if status != "held":
-                raise DecisionError(f"batch {batch_id} is {status}; only a held batch can be released")
+                raise DecisionError(
+                    f"batch {batch_id} is {status}; only a held batch, or one of which a later statement is held, can "
+                    "be released"
+                )
             admission.admit(cursor, batch_id)
             _decide(connection, batch_id, "release", None, reason, decided_by)
         else:
@@ -28,9 +37,36 @@ def release(connection: Connection, batch_id: int, reason: str, decided_by: str,
                 "where batch_id = %s and column_name = %s and lifted_at is null",
                 (batch_id, column),
             )
-            if not cursor.rowcount:
-                raise DecisionError(f"batch {batch_id}: column '{column}' is not withheld")
+            has_lifted = cursor.rowcount > 0
+            cursor.execute(
+                "select 1 from ops.disputed_column where batch_id = %s and column_name = %s and until is null",
+                (batch_id, column),
+            )
+            if not has_lifted and cursor.fetchone() is None:
+                raise DecisionError(f"batch {batch_id}: column '{column}' is neither withheld nor disputed")
             _decide(connection, batch_id, "release_column", column, reason, decided_by)
+
+
+def _release_statements(cursor: Cursor, batch_id: int, reason: str, decided_by: str) -> bool:
+    """Let the held statements of a batch's content count; whether there were any."""
+    cursor.execute(
+        """
+        with held as (
+            select h.delivery_id from ops.held_deliveries() h
+            join ops.delivery d on d.delivery_id = h.delivery_id
+            join ops.batch b on b.content_id = d.content_id
+            where b.batch_id = %(batch)s
+        ),
+        decided as (
+            insert into ops.decision (batch_id, decision, delivery_id, reason, decided_by)
+            select %(batch)s, 'release_delivery', h.delivery_id, %(reason)s, %(by)s from held h
+        )
+        insert into ops.delivery_verdict (delivery_id, status, reason)
+        select h.delivery_id, 'counts', '' from held h
+        """,
+        {"batch": batch_id, "reason": reason.strip(), "by": decided_by},
+    )
+    return cursor.rowcount > 0
 
 
 def withdraw(connection: Connection, batch_id: int, reason: str, decided_by: str) -> None:

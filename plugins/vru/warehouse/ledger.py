@@ -91,14 +91,19 @@ def stamp(connection: Connection) -> datetime:
 
 
 def record_delivery(connection: Connection, feed: str, stated: Received, received_at: datetime) -> tuple[int, bool]:
-    """Keep what the partner stated; (delivery_id, whether it is a new statement). `received_at` is a `stamp`.
+    """Keep what the partner stated; (delivery_id, whether it says anything new). `received_at` is a `stamp`.
 
     The same content with the same vintage is one delivery, and an undated repeat of the content that is current
-    adds nothing. A content is recognised under another file name by its bytes.
+    adds nothing but what it says of it for the first time: rows announced, a proof that the file is whole, another
+    name. A content is recognised under another file name by its bytes.
     """
-    content_id = _content_of(connection, feed, stated) or _record_content(connection, feed, stated)
+    content_id = _content_of(connection, feed, stated)
+    if content_id is None:
+        content_id = _record_content(connection, feed, stated)
+    else:
+        _state_more(connection, content_id, stated)
     if stated.vintage_at is None and (current := _current_delivery(connection, content_id)) is not None:
-        return current, False
+        return current, _say_later(connection, current, stated)
     row = _maybe(
         connection,
         """
@@ -126,17 +131,72 @@ def record_delivery(connection: Connection, feed: str, stated: Received, receive
         "order by delivery_id desc limit 1",
         content_id, stated.vintage_at, stated.vintage_at,
     )  # fmt: skip
-    return int(same["delivery_id"]), False
+    return int(same["delivery_id"]), _say_later(connection, int(same["delivery_id"]), stated)
+
+
+def _say_later(connection: Connection, delivery_id: int, stated: Received) -> bool:
+    """Keep what is said of a known delivery and was not said before; whether there is any."""
+    found = _maybe(
+        connection,
+        """
+        insert into ops.said_later (delivery_id, manifest_rows, is_whole, source_url, file_name)
+        select s.delivery_id, %(rows)s, nullif(%(whole)s, false), %(url)s, %(name)s
+        from ops.said s
+        where s.delivery_id = %(delivery)s and (
+            %(rows)s is not null and %(rows)s is distinct from s.manifest_rows
+            or %(whole)s and not s.is_whole
+            or not exists (
+                select 1 from ops.content_name n where n.content_id = s.content_id and n.file_name = %(name)s
+            )
+        )
+        returning said_later_id
+        """,
+        {"delivery": delivery_id, "rows": stated.manifest_rows, "whole": bool(stated.is_whole),
+         "url": stated.source_url, "name": stated.file_name},
+    )  # fmt: skip
+    return found is not None
+
+
+def _state_more(connection: Connection, content_id: int, stated: Received) -> None:
+    """Add resource, partition and period to what is stated of a content that was never read, for want of these perhaps.
+
+    What was rejected is then read again, also under the names that were tried.
+    """
+    more = _maybe(
+        connection,
+        """
+        update ops.content c
+        set resource = coalesce(nullif(c.resource, ''), %(resource)s),
+            partition = coalesce(nullif(c.partition, ''), %(partition)s, ''),
+            period_start = coalesce(c.period_start, %(start)s), period_end = coalesce(c.period_end, %(end)s)
+        where c.content_id = %(content)s and c.refusal = ''
+          and (c.resource = '' and %(resource)s <> '' or c.partition = '' and %(partition)s <> ''
+               or c.period_start is null and %(start)s::date is not null)
+          and not exists (select 1 from ops.batch b where b.content_id = c.content_id and b.status <> 'rejected')
+          and not exists (
+              select 1 from ops.content o
+              where o.feed = c.feed and o.sha256 = c.sha256 and o.content_id <> c.content_id
+                and o.resource in (c.resource, %(resource)s)
+          )
+        returning content_id
+        """,
+        {"content": content_id, "resource": stated.resource or "", "partition": stated.partition,
+         "start": stated.period_start, "end": stated.period_end},
+    )  # fmt: skip
+    if more is not None:
+        _run(connection, "update ops.batch set names_tried = '{}' where content_id = %s", content_id)
 
 
 def is_restated_since(connection: Connection, feed: str, since: datetime) -> bool:
-    """Whether a content that counts was stated at this instant or later."""
+    """Whether a content that counts was stated at this instant or later, or began or ceased to count then."""
     return bool(
         _all(
             connection,
             "select from ops.delivery d join ops.batch b using (content_id) "
-            "where b.feed = %s and d.received_at >= %s and b.status = 'admitted' limit 1",
-            feed, since,
+            "where b.feed = %(feed)s and d.received_at >= %(since)s and b.status = 'admitted' "
+            "union all select from ops.said_later l join ops.delivery d using (delivery_id) "
+            "join ops.batch b using (content_id) where b.feed = %(feed)s and l.said_at >= %(since)s limit 1",
+            {"feed": feed, "since": since},
         )
     )  # fmt: skip
 
@@ -152,20 +212,23 @@ def _content_of(connection: Connection, feed: str, stated: Received) -> int | No
         select c.content_id
         from ops.content c
         left join lateral (
-            select b.partition, b.period_start from ops.batch b
+            select b.partition, b.period_start, true as is_read from ops.batch b
             where b.content_id = c.content_id and b.status <> 'rejected'
             order by b.contract_version desc limit 1
         ) r on true
         cross join lateral (
-            select (c.partition, c.period_start, c.period_end)
-                is not distinct from (coalesce(%(partition)s, ''), %(start)s::date, %(end)s::date) as is_same
+            select (c.resource, c.partition, c.period_start, c.period_end) is not distinct from
+                (%(resource)s, coalesce(%(partition)s, ''), %(start)s::date, %(end)s::date) as is_same
         ) s
-        where c.feed = %(feed)s and c.resource = %(resource)s and c.sha256 = %(sha256)s
+        where c.feed = %(feed)s and c.sha256 = %(sha256)s
+          -- a name may tell the resource that another did not
+          and (c.resource = %(resource)s
+               or not %(is_refused)s and (%(resource)s = '' or c.resource = '' and r.is_read is null))
           and (c.refusal <> '') = %(is_refused)s
           and (s.is_same or not %(is_refused)s
               and (%(partition)s::text is null or coalesce(r.partition, c.partition) in ('', %(partition)s))
-              and (%(start)s::date is null
-                  or c.period_start is null and coalesce(r.period_start, %(start)s::date) = %(start)s::date))
+              and (%(start)s::date is null or c.period_start is null and (
+                  r.period_start = %(start)s::date or r.is_read is null)))
         order by s.is_same desc, c.content_id
         limit 1
         """,
@@ -226,19 +289,30 @@ _PARSABLE = """
 
 
 def contents_to_parse(connection: Connection, feed: str) -> list[Parsable]:
-    """Contents that were delivered and never parsed, in order of vintage, manifest line and arrival."""
+    """Contents that were delivered and never parsed, in order of vintage, manifest line and arrival.
+
+    One that was rejected is among them where it has come under a name under which it was not tried.
+    """
     return [
         Parsable(**row)
         for row in _all(
             connection,
             f"""
-            select {_PARSABLE}, d.file_name
+            select {_PARSABLE}, n.file_name
             from ops.content c
+            left join lateral (
+                select * from ops.batch x where x.content_id = c.content_id order by x.contract_version desc limit 1
+            ) b on true
             cross join lateral (
                 select * from ops.delivery x where x.content_id = c.content_id
                 order by x.vintage_at, x.manifest_line nulls last, x.delivery_id limit 1
             ) d
-            where c.feed = %s and not exists (select 1 from ops.batch b where b.content_id = c.content_id)
+            cross join lateral (
+                select x.file_name from ops.content_name x
+                where x.content_id = c.content_id and x.file_name <> all(coalesce(b.names_tried, '{{}}'))
+                order by x.file_name <> d.file_name, x.file_name limit 1
+            ) n
+            where c.feed = %s and (b.batch_id is null or b.status = 'rejected' and c.refusal = '')
             order by d.vintage_at, d.manifest_line nulls last, d.delivery_id
             """,  # noqa: S608
             feed,
@@ -356,11 +430,24 @@ def batch(connection: Connection, batch_id: int) -> BatchState | None:
 def record_batch(connection: Connection, content: Parsable, contract_version: int, status: str, **columns: Any) -> int:
     """Write the batch of a content, with what is stated of partition and period; batch_id.
 
+    One that was rejected under this contract version and is read again, under another name, stays the same batch.
     Raises psycopg2.errors.UniqueViolation if the content was parsed under this contract version already.
     """
     columns = {
-        "contract_version": contract_version, "status": status, "file_name": content.file_name, **columns,
+        "contract_version": contract_version, "status": status, "reason": "", "file_name": content.file_name, **columns,
     }  # fmt: skip
+    again = _maybe(
+        connection,
+        "update ops.batch b set (partition, period_start, period_end) = (c.partition, c.period_start, c.period_end), "  # noqa: S608
+        f"{', '.join(f'{name} = %s' for name in columns)}, names_tried = b.names_tried || %s::text, "
+        "parsed_at = clock_timestamp() from ops.content c "
+        "where c.content_id = b.content_id and b.content_id = %s and b.contract_version = %s and b.status = 'rejected' "
+        "returning b.batch_id",
+        *columns.values(), content.file_name, content.content_id, contract_version,
+    )  # fmt: skip
+    if again is not None:
+        return int(again["batch_id"])
+    columns["names_tried"] = [content.file_name]
     row = _one(
         connection,
         "insert into ops.batch (content_id, feed, resource, sha256, partition, period_start, period_end, "  # noqa: S608
@@ -408,8 +495,35 @@ def name_resource(connection: Connection, content: Parsable, resource: str) -> i
             f"and not exists (select 1 from ops.{table} o where o.content_id = %(same)s and o.{is_same} = t.{is_same})",
             {"same": same, "content": content.content_id, "resource": resource},
         )
+    _run(
+        connection,
+        "insert into ops.said_later (delivery_id, manifest_rows, is_whole, source_url, file_name) "
+        "select o.delivery_id, t.manifest_rows, t.is_whole, t.source_url, t.file_name from ops.delivery t "
+        "join ops.delivery o on o.content_id = %s and o.vintage_at = t.vintage_at "
+        "where t.content_id = %s and (t.manifest_rows is not null or t.is_whole)",
+        same, content.content_id,
+    )  # fmt: skip
     _run(connection, "delete from ops.delivery where content_id = %s", content.content_id)
     return int(same)
+
+
+def held_deliveries(connection: Connection, delivery_ids: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Which of these deliveries do not count although their content does: batch_id, file name and why."""
+    return [
+        (row["batch_id"], row["file_name"], row["reason"])
+        for row in _all(
+            connection,
+            """
+            select distinct on (d.delivery_id) b.batch_id, d.file_name, h.reason
+            from ops.held_deliveries() h
+            join ops.delivery d on d.delivery_id = h.delivery_id
+            join ops.batch b on b.content_id = d.content_id and b.status = 'admitted'
+            where d.delivery_id = any(%s)
+            order by d.delivery_id, b.contract_version desc
+            """,
+            list(delivery_ids),
+        )
+    ]
 
 
 def batch_of_content(connection: Connection, content_id: int, contract_version: int) -> int | None:

@@ -184,6 +184,11 @@ def migrated(migrated_cluster: Server) -> Server:
 def warehouse(migrated: Server) -> Iterator[Warehouse]:
     """An empty warehouse."""
     yield Warehouse()
+    empty()
+
+
+def empty() -> None:
+    """Take out whatever was received and decided."""
     Warehouse().sql(
         "do $$ begin execute (select 'truncate ' || string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables "
         "where schemaname in ('raw', 'quarantine') or (schemaname = 'ops' and tablename not in "

@@ -13,7 +13,11 @@ from vru.quality.checks import (  # noqa: F401 # each declares its types
     units,
     vintages,
 )
-from vru.quality.checks.base import TYPES, BetweenCheck, CheckType, RowCheck, RowsCheck, StatementCheck
+from vru.quality.checks.base import TYPES, BetweenCheck, CheckType, RowCheck, RowsCheck, SaidCheck, StatementCheck
 from vru.quality.checks.subject import Subject
+from vru.quality.checks.vintages import VintageCheck
 
-__all__ = ["TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "StatementCheck", "Subject"]
+__all__ = [
+    "TYPES", "BetweenCheck", "CheckType", "RowCheck", "RowsCheck", "SaidCheck", "StatementCheck", "Subject",
+    "VintageCheck",
+]  # fmt: skip

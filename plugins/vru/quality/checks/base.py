@@ -197,6 +197,10 @@ class BetweenCheck(StatementCheck):
     """A comparison with other vintages or periods, whose verdict changes with what stands before the batch."""
 
 
+class SaidCheck(StatementCheck):
+    """A comparison with what is said of the content, whose verdict changes with whatever is said later."""
+
+
 def stated_on(batch: str) -> str:
     """SQL that names a delivery by the day, in London, on which it was first stated."""
     return (

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from vru.contracts import Resource
-from vru.quality.checks.base import Pct, StatementCheck
+from vru.quality.checks.base import Pct, SaidCheck, StatementCheck
 from vru.quality.checks.sql import literal
 from vru.quality.checks.subject import Subject
 
 
-class FinalNewline(StatementCheck):
+class FinalNewline(SaidCheck):
     """The file ends with a newline, or its size or announced number of rows proves that it is whole."""
 
     called = "delivery.final_newline"
@@ -31,7 +31,7 @@ class FinalNewline(StatementCheck):
             }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
-        """By the warnings of the parse and the deliveries of the content."""
+        """By the warnings of the parse and all that was said of the content."""
         return f"""
             select
                 not exists (select 1 from unnest(b.warnings) as w (text) where w.text like 'no_final_newline%')
@@ -45,13 +45,13 @@ class FinalNewline(StatementCheck):
                     else 'no final newline, and nothing proves that it is whole'
                 end
             from ops.batch b
-            left join ops.delivery d on d.content_id = b.content_id
+            left join ops.said d on d.content_id = b.content_id
             where b.batch_id = {on.batch:d}
             group by b.batch_id
         """
 
 
-class ManifestRows(StatementCheck):
+class ManifestRows(SaidCheck):
     """The file has as many rows as were announced with it, by a manifest or by the source's own count.
 
     It holds where nothing was announced.
@@ -71,7 +71,7 @@ class ManifestRows(StatementCheck):
         }  # fmt: skip
 
     def statement(self, on: Subject) -> str:
-        """By the deliveries of the content that announce a number."""
+        """By the newest number announced with each delivery of the content."""
         return f"""
             select
                 coalesce(bool_and(a.announced = b.rows_parsed), true),
@@ -79,7 +79,7 @@ class ManifestRows(StatementCheck):
                 coalesce(b.rows_parsed || ' rows read, ' || min(a.announced) || ' announced',
                          'no row count announced')
             from ops.batch b
-            left join ops.delivery d on d.content_id = b.content_id
+            left join ops.said d on d.content_id = b.content_id
             left join lateral unnest(array[d.manifest_rows, d.source_rows]) as a (announced) on a.announced is not null
             where b.batch_id = {on.batch:d}
             group by b.batch_id

@@ -89,7 +89,7 @@ class Subject:
         )"""
 
     def earlier(self, sound_column: str = "") -> str:
-        """SQL of the newest sound batch stated before this one; null if there is none."""
+        """SQL of the batch to compare with: the newest sound one stated before this one; null if there is none."""
         if self.against is not None:
             return f"{self.against:d}::bigint"
         return f"ops.earlier_sound_batch({self.batch:d}, {literal(sound_column)})"

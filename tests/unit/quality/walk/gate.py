@@ -18,7 +18,7 @@ from tests.unit.quality.walk.files import Delivery
 
 OF_BATCH = (
     "ops.batch_status", "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision",
-    "quarantine.row", "quarantine.cell",
+    "ops.disputed_column", "ops.comparison", "quarantine.row", "quarantine.cell",
 )  # fmt: skip
 
 

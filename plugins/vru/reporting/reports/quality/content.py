@@ -113,6 +113,9 @@ select distinct on (b.content_id)
         where d.content_id = b.content_id and d.vintage_source <> 'received'
           and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
           and d.received_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+          and not exists (
+              select 1 from ops.held_deliveries(%(admitted_at)s) h where h.delivery_id = d.delivery_id
+          )
     ) as vintage_at
 from ops.batch b
 cross join lateral (

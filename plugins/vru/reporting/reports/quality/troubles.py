@@ -1,4 +1,7 @@
-"""What does not count, or not as it came, and why; what was warned of; and what people decided about it."""
+"""What does not count, or not as it came, and why; what counts for now although another list disagrees.
+
+Also what was warned of, and what people decided about it.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,32 @@ from ops.decision d
 where d.batch_id = any(%(batches)s) and d.decided_at <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
 order by d.decision_id
 """
-DECISIONS = {"release": "released", "release_column": "column {column} released", "withdraw": "withdrawn"}
+DECISIONS = {
+    "release": "released",
+    "release_column": "column {column} released",
+    "release_delivery": "later statement released",
+    "withdraw": "withdrawn",
+}
+
+#: One row is a column of a content that is in use although another list disagrees, as the report's W has it.
+_DISPUTED = """
+select c.batch_id, c.column_name, min(c.reason) as reason
+from ops.v_disputed_column c
+where c.batch_id = any(%(batches)s)
+  and c.since <= coalesce(%(admitted_at)s, 'infinity'::timestamptz)
+  and (c.until is null or c.until > coalesce(%(admitted_at)s, 'infinity'::timestamptz))
+group by c.batch_id, c.column_name
+"""
+
+#: One row is a later statement of a content that did not count at the report's W, while the content did.
+_RESTATED = """
+select b.batch_id, h.reason, (d.vintage_at at time zone 'Europe/London')::date as stated_on
+from ops.held_deliveries(%(admitted_at)s) h
+join ops.delivery d on d.delivery_id = h.delivery_id
+join ops.batch b on b.content_id = d.content_id
+where b.batch_id = any(%(batches)s)
+  and d.vintage_at <= coalesce(%(known_at)s, 'infinity'::timestamptz)
+"""
 
 #: One row is an address that at the last asking did not give what was due.
 _UNANSWERED = """
@@ -136,20 +164,39 @@ def read_troubles(
             )
         )
     batches = {"batches": sorted(by_batch), **at}
-    for w in rows(connection, _WITHHELD, batches):
+    marked = [("withheld", w) for w in rows(connection, _WITHHELD, batches)]
+    marked += [("disputed", w) for w in rows(connection, _DISPUTED, batches)]
+    for kind, w in marked:
         c = by_batch[w["batch_id"]]
         if c["state"] != "admitted":
             continue
         feed = by_feed[c["feed"]]
         found.append(
             Trouble(
-                kind="withheld",
+                kind=kind,
                 feed=feed.feed,
                 feed_title=feed.title,
                 file_name=_file_name(c, feed),
                 period=_period(c),
                 what=f"column {w['column_name']}",
                 reason=w["reason"],
+                amount=f"{amount(c['rows_parsed'], feed.personal_data, policy)} rows",
+            )
+        )
+    for r in rows(connection, _RESTATED, batches):
+        c = by_batch[r["batch_id"]]
+        if c["state"] != "admitted":
+            continue
+        feed = by_feed[c["feed"]]
+        found.append(
+            Trouble(
+                kind="restated",
+                feed=feed.feed,
+                feed_title=feed.title,
+                file_name=_file_name(c, feed),
+                period=_period(c),
+                what=f"statement of {r['stated_on']:%-d %B %Y}",
+                reason=reason_of(r["reason"], feed.personal_data),
                 amount=f"{amount(c['rows_parsed'], feed.personal_data, policy)} rows",
             )
         )
@@ -216,7 +263,9 @@ def read_troubles(
                 amount="",
             )
         )
-    order = ("withheld", "held", "rejected", "refused", "failed", "withdrawn", *OF_FEED, "decided")
+    order = (
+        "withheld", "disputed", "held", "restated", "rejected", "refused", "failed", "withdrawn", *OF_FEED, "decided"
+    )  # fmt: skip
     return sorted(
         found, key=lambda t: (order.index(t.kind), t.feed_title, t.period or (), t.file_name, t.what, t.reason)
     )

@@ -14,7 +14,9 @@ from vru.warehouse.feed_status import day
 
 KINDS = {
     "withheld": ("Column withheld", "Withheld", "column withheld", "columns withheld"),
+    "disputed": ("Column disputed", "Disputed", "column disputed", "columns disputed"),
     "held": ("File held", "Held", "file held", "files held"),
+    "restated": ("Repeated statement held", "Held", "repeated statement held", "repeated statements held"),
     "rejected": ("File rejected", "Rejected", "file rejected", "files rejected"),
     "refused": ("Download refused", "Refused", "download refused", "downloads refused"),
     "failed": ("Source not reached", "Not reached", "source not reached", "sources not reached"),
@@ -81,7 +83,7 @@ def whose_data(content: Content) -> Statement:
         answer = f"No feed that has come scores below {POOR_SCORE:.0f} of 100."
     if refused:
         first = refused[0]
-        what = f"{first.what} of {first.feed_title}" if first.kind == "withheld" else first.feed_title
+        what = f"{first.what} of {first.feed_title}" if first.kind in ("withheld", "disputed") else first.feed_title
         parts.append(f"{KINDS[first.kind][1]}: {what}.")
     if len(refused) > 1:
         parts.append(_refused(refused))
