@@ -1,7 +1,7 @@
 """Damages a sound file, lets the gate judge it, and says what came of it.
 
 Rows are parsed and loaded once. A damage is applied in SQL to loaded rows, as a batch of its own in a transaction that
-is rolled back; the audit that then runs is the platform's own, with the checks' own SQL (`runner.py`).
+is rolled back; the audit that then runs is the platform's own, with the checks' own SQL (`vru.quality.runner`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any, Literal
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 from vru.contracts import load_contract
+from vru.quality import runner
 from vru.quality.audit import _audit
-from vru.quality.batch import load_batch
+from vru.quality.batch import Batch, load_batch
 from vru.quality.checks.base import Expectation, Outcome
 from vru.quality.checks.sql import quoted
 from vru.quality.suites import Check, load_feed_suite
 from vru.quality.verdict import stored_verdict
 
 from tests.faults.suite import mentions
-from tests.gate import runner
 from tests.gate.damages import Damage, identity
 from tests.gate.subject import SOUND, Subject, open_
 
@@ -173,11 +173,9 @@ class Bench:
             _set(cursor, subject, situation, is_on_newer=damage.is_on_newer)
             batch_id = _deliver(cursor, subject, damage, situation)
             outcomes: dict[str, Outcome] = {}
-            run = runner.on(self.connection)
 
-            def kept(schema: str, table: str, batch: int | None, wanted: Any) -> dict[str, Outcome]:
-                listed: list[Expectation] = list(wanted)
-                outcomes.update(run(schema, table, batch, listed))
+            def kept(cursor: Any, batch: Batch, wanted: Sequence[Expectation]) -> dict[str, Outcome]:
+                outcomes.update(runner.run(cursor, batch, wanted))
                 return outcomes
 
             _audit(cursor, load_batch(cursor, batch_id, self.today), kept)
