@@ -353,7 +353,8 @@ def _names(
         return True
     said = now.columns.get(check_id)
     if said is not None:
-        return bool(touched & said)
+        # where cells of the key moved, it is the others that seem to differ
+        return bool(touched & said) or bool(touched & set(subject.resource.key))
     entry = check.model_dump(mode="json")
     return any(mentions(entry, column) for column in touched) or any(
         mentions(entry, subject.partner(column)) for column in damage.columns if subject.partner(column)
@@ -377,7 +378,8 @@ def witness(
     if any(_is_total(check, column) for check in checks.values() for column in damage.columns):
         return "control total" if not (damage.is_whole and damage.kind.startswith("numbers")) else ""
     pairs = [c for c in damage.columns if subject.partner(c) and not set(damage.columns) >= {c, subject.partner(c)}]
-    if any(_is_told_by_name(subject, column) for column in pairs):
+    is_one_to_one = damage.kind == "codes shifted" and damage.is_whole
+    if any(_is_told_by_name(subject, column, is_one_to_one=is_one_to_one) for column in pairs):
         return "code with its name"
     return ""
 
@@ -390,11 +392,11 @@ def _is_total(check: Check, column: str) -> bool:
     )
 
 
-def _is_told_by_name(subject: Subject, column: str) -> bool:
-    """Whether the code repeats beside its name, or a register lists both."""
+def _is_told_by_name(subject: Subject, column: str, *, is_one_to_one: bool) -> bool:
+    """Whether the code repeats beside its name, unless all moved alike, or a register lists both."""
     pair = (column, subject.partner(column))
     code = next(name for name in pair if name.endswith("_code"))
-    return subject.has_register(code) or subject.facts[code].distinct * 2 < subject.rows
+    return subject.has_register(code) or (subject.facts[code].distinct * 2 < subject.rows and not is_one_to_one)
 
 
 def natural(connection: Connection, subject: Subject) -> list[str]:

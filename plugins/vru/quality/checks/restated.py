@@ -38,7 +38,7 @@ class RowsRestated(VintageCheck):
     moving: Columns = Field(default_factory=list)
     within_pct: dict[Slug, Pct] = Field(default_factory=dict)
     min_rows: Count = 20
-    min_changed: Count = 4
+    min_changed: Count = 2
 
     @classmethod
     def usual(cls, resource: Resource) -> Iterator[dict[str, Any]]:
