@@ -17,15 +17,17 @@ select
     {{ sound_cell('search', 'age_range') }} as age_range,
     {{ sound_cell('search', 'self_defined_ethnicity') }} as self_defined_ethnicity,
     -- a batch of before the list of words has no cell of its own beside it
-    case when {{ sound_cell('search', 'self_defined_ethnicity') }} is not null
-        then coalesce({{ cleaned('search.self_defined_ethnicity_source') }}, search.self_defined_ethnicity)
+    case
+        when {{ sound_cell('search', 'self_defined_ethnicity') }} is not null
+            then coalesce({{ cleaned('search.self_defined_ethnicity_source') }}, search.self_defined_ethnicity)
     end as self_defined_ethnicity_source,
     {{ sound_cell('search', 'officer_defined_ethnicity') }} as officer_defined_ethnicity,
     {{ sound_cell('search', 'legislation') }} as legislation,
     {{ sound_cell('search', 'object_of_search') }} as object_of_search,
     {{ sound_cell('search', 'outcome') }} as outcome,
-    case when {{ sound_cell('search', 'outcome') }} is not null
-        then coalesce({{ cleaned('search.outcome_source') }}, search.outcome)
+    case
+        when {{ sound_cell('search', 'outcome') }} is not null
+            then coalesce({{ cleaned('search.outcome_source') }}, search.outcome)
     end as outcome_source,
     {{ sound_cell('search', 'is_outcome_linked') }} as is_outcome_linked,
     {{ sound_cell('search', 'is_more_than_outer_clothing_removed') }} as is_more_than_outer_clothing_removed,

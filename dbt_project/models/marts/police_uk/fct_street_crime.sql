@@ -32,8 +32,9 @@ select
     street.location as location_name,
     {{ sound_cell('street', 'last_outcome') }} as last_outcome,
     -- a batch of before the list of words has no cell of its own beside it
-    case when {{ sound_cell('street', 'last_outcome') }} is not null
-        then coalesce({{ cleaned('street.last_outcome_source') }}, street.last_outcome)
+    case
+        when {{ sound_cell('street', 'last_outcome') }} is not null
+            then coalesce({{ cleaned('street.last_outcome_source') }}, street.last_outcome)
     end as last_outcome_source,
     withheld.withheld_reason,
     street.falls_within as falls_within_force_name,
