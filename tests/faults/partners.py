@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import io
 import json
@@ -32,6 +33,8 @@ class Served:
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     vintage: str | None = None
+    rows_beyond: int = 0
+    """Rows that the partner says there are besides those of the file."""
     is_sealed: bool = True
     """Whether a catalogue states the file's hash."""
 
@@ -66,7 +69,15 @@ class Partner(ABC):
     @property
     def tries(self) -> int:
         """How often the file itself was asked for."""
-        return sum(target.partition("?")[0] == self.file_glob for _, target, _ in self.server.requests)
+        return sum(self.is_for_file(target) for _, target, _ in self.server.requests)
+
+    def is_for_file(self, target: str) -> bool:
+        """Whether a request asks for the file itself."""
+        return target.partition("?")[0] == self.file_glob and not self.is_count(target)
+
+    def is_count(self, target: str) -> bool:
+        """Whether a request asks only how many rows the file has."""
+        return False
 
     def _replace(self, glob: str, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
         self.server.fault(glob, "replace_body", body=body, content_type=content_type, headers=dict(headers))
@@ -130,26 +141,34 @@ class PagedPartner(Partner):
         self.file_glob = path_of(query.url)
         self.url_name = self.file_glob.rpartition("/")[2]
         self.others = others
+        self._asked_at = self.file_glob
+        self._counts = {self._asked_at: b"", **{path: self._count_of(content) for path, content in others.items()}}
+        self._state_counts()
+
+    def is_count(self, target: str) -> bool:
+        return fnmatch.fnmatchcase(target, self.count_glob)
+
+    def _state_counts(self) -> None:
+        """Answer how many rows there are, before any fault that is put into the way of the file itself."""
+        for path in self._counts:
+            self.server.fault(f"{path}{self.count_glob}", "alter", change=lambda _, at=path: self._counts[at])
 
     def serves_others(self) -> None:
         """Answer the queries that are not under test."""
         stated = {"Last-Modified": format_datetime(_moment(self.others_vintage), usegmt=True)}
         for path, content in self.others.items():
-            self._states_count(path, content)
             self._replace(f"{path}*", content, self.content_type, stated)
 
-    def _states_count(self, path: str, body: bytes) -> None:
-        self._replace(f"{path}{self.count_glob}", self._count_of(body), self.content_type, {})
-
-    def _count_of(self, body: bytes) -> bytes:
+    def _count_of(self, body: bytes, beyond: int = 0) -> bytes:
         """How the partner states the rows of a file: lines outside quotes, without the header."""
-        rows = sum(part.count(b"\n") for part in body.rstrip(b"\r\n").split(b'"')[::2])
+        rows = beyond + sum(part.count(b"\n") for part in body.rstrip(b"\r\n").split(b'"')[::2])
         return f'"RECORD_COUNT"\r\n{rows}\r\n'.encode() if rows else b'"RECORD_COUNT"\r\n'
 
     def _serve(self, file: Served) -> bytes:
         body = file.wire(file.content)
         headers = {**self._modified(file), **file.headers}
-        self._states_count(self.file_glob, body)
+        self._counts[self._asked_at] = self._count_of(body, file.rows_beyond)
+        self._state_counts()
         self._replace(f"{self.file_glob}*", body, file.content_type or self.content_type, headers)
         self.serves_others()
         return body
@@ -161,10 +180,10 @@ class ArcgisPartner(PagedPartner):
     content_type = "application/geo+json"
     count_glob = "*returnCountOnly=true*"
 
-    def _count_of(self, body: bytes) -> bytes:
+    def _count_of(self, body: bytes, beyond: int = 0) -> bytes:
         try:
             page = json.loads(body)
-            return json.dumps({"count": len(page["features"])}).encode()
+            return json.dumps({"count": beyond + len(page["features"])}).encode()
         except (ValueError, RecursionError, KeyError, TypeError):
             return b'{"count": 1}'
 
