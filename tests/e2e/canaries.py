@@ -36,6 +36,9 @@ RECEIVED = {
 }
 """In a cell that is nulled, so that only the text as received has it, and in values that a check only warns of."""
 
+PUBLIC_WORD = "canary-age"
+"""A word of an open feed that the contract does not know: whoever mends the contract must see it in `vru quarantine`."""
+
 WORDS = (*STORED_NOWHERE, *QUARANTINED, *RECEIVED)
 
 Table = list[list[str]]

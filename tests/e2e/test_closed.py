@@ -92,6 +92,8 @@ class Planted:
     home: Home
     run: Run
     said: str
+    listed: str
+    """What `vru quarantine` said: the words of open feeds that stand in cells left empty, and no other."""
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +105,13 @@ def planted(new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFact
     inbox = canaries.fill(folder / "inbox")
     run = run_alone(folder / "left.json", [VRU, "run", "--inbox", inbox], home.variables)
     assert run.done.returncode == 1, run.done.stdout + run.done.stderr
-    later = [home(*listing.split(), expect=None) for listing in ("batches", "quarantine", "quarantine --json", "feeds")]
-    return Planted(home, run, "".join(done.stdout + done.stderr for done in (run.done, *later)))
+    said = [home(*listing.split(), expect=None) for listing in ("batches", "checks", "checks --json", "feeds", "status")]
+    listed = [home(*listing.split(), expect=None) for listing in ("quarantine", "quarantine --json")]
+    return Planted(
+        home, run,
+        "".join(done.stdout + done.stderr for done in (run.done, *said)),
+        "".join(done.stdout + done.stderr for done in listed),
+    )  # fmt: skip
 
 
 def test_no_packet_leaves_the_machine_while_an_inbox_is_run(planted: Planted) -> None:
@@ -143,6 +150,7 @@ def test_no_word_stands_in_a_log_a_page_or_a_file_of_a_tool(planted: Planted) ->
     )
     assert {word: files for word, files in found.items() if files} == {}
     assert [word for word in canaries.WORDS if word in planted.said] == []
+    assert [word for word in canaries.WORDS if word in planted.listed] == [canaries.PUBLIC_WORD]
 
 
 def test_a_word_stands_only_in_the_tables_that_are_there_for_it(planted: Planted) -> None:

@@ -45,16 +45,18 @@ def vru(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[..., Home])
     return Copy(scratch(tmp_path_factory.mktemp("checkout")), new_home())
 
 
-VICTIMS_A_MONTH = 24
+AGES = ("13 to 19", "20 to 24", "25 to 34", "35 to 44", "45 to 54", "55 to 64")
+PEOPLE = [(age, sex, ethnicity) for age in AGES for sex in ("Male", "Female") for ethnicity in ("White", "Black")]
+VICTIMS_A_MONTH = len(PEOPLE)
 TOTAL = 10 * VICTIMS_A_MONTH
 
 
 def victims(header: str = HEADER) -> str:
     """A file of ten months, all killed by a knife, two of them in a word that the contract does not know."""
     rows = [
-        f"1,25 to 34,Male,Knife or Sharp Implement,No,{month} 2020,Murder,Solved,Camden,White\n"
+        f"1,{age},{sex},Knife or Sharp Implement,No,{month} 2020,Murder,Solved,Camden,{ethnicity}\n"
         for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct")
-        for _ in range(VICTIMS_A_MONTH)
+        for age, sex, ethnicity in PEOPLE
     ]
     for number in (3, 100):
         rows[number] = rows[number].replace("Knife or Sharp Implement", "Blade")
