@@ -26,8 +26,10 @@ Row = dict[str, Any]
 
 OF_BATCH = (
     "ops.batch_status", "ops.check_result", "ops.withheld_column", "ops.batch_measure", "ops.decision",
-    "ops.batch_key", "ops.confirmation", "ops.recount", "quarantine.row", "quarantine.cell",
+    "ops.batch_key", "ops.confirmation", "ops.recount", "ops.disputed_column", "ops.comparison", "quarantine.row", "quarantine.cell",
 )  # fmt: skip
+OF_OTHERS = {"ops.disputed_column": "disputed_by", "ops.comparison": "earlier_batch_id"}
+"""What is said of one batch for another, and names that one."""
 MAY_HOLD_VALUES = {"quarantine.row": "record", "quarantine.cell": "received_value"}
 """The two columns outside raw in which a partner's values may stand."""
 
@@ -157,6 +159,8 @@ class Platform:
         connection.autocommit = False
         try:
             with connection, connection.cursor() as cursor:
+                for table, column in OF_OTHERS.items():
+                    cursor.execute(f"delete from {table} where {column} > %s", (self.marks["batch"],))
                 for table in [*OF_BATCH, *(f"raw.{name}" for name in raw_tables()), "ops.batch"]:
                     cursor.execute(f"delete from {table} where batch_id > %s", (self.marks["batch"],))
                 for table in ("delivery", "attempt"):

@@ -17,7 +17,7 @@ from vru.contracts import load_contracts
 from vru.profile import Source
 from vru.quality.verdict import Verdict
 
-from tests.faults.platform import OF_BATCH, environment
+from tests.faults.platform import OF_BATCH, OF_OTHERS, environment
 from tests.gate import damages, in_bytes, tables, worlds
 from tests.gate.bench import Bench, open_
 from tests.gate.expected import cannot_be_seen
@@ -148,6 +148,8 @@ def _marks(connection: Connection) -> dict[str, int]:
 def _forget(connection: Connection, marks: dict[str, int]) -> None:
     raw = [f"raw.{c.raw_table(r.name)}" for c in load_contracts().values() for r in c.resources]
     with connection, connection.cursor() as cursor:
+        for table, column in OF_OTHERS.items():
+            cursor.execute(f"delete from {table} where {column} > %s", (marks["batch"],))
         for table in [*OF_BATCH, *raw, "ops.batch"]:
             cursor.execute(f"delete from {table} where batch_id > %s", (marks["batch"],))
         for table in ("delivery", "attempt", "content"):

@@ -174,8 +174,9 @@ class SharesKept(PeriodCheck):
 
     A column fails whose shares differ from the mean of the last `window` periods by more than `max_pct` points in all,
     and by more than `times` what any of these periods differs itself; of which a value with `min_rows` rows in each of
-    them is gone; or that has one value in every row where chance would do so less than once in a million. `min_periods`
-    are needed. A failure withholds the columns that fail, in this period.
+    them is gone; or that has one value in every row where chance would do so less than once in a million. Needed are
+    `min_periods` and `least_rows` rows: of a dozen, chance moves a third. A failure withholds the columns that fail, in
+    this period.
     """
 
     called = "between_periods.shares_kept"
@@ -187,6 +188,7 @@ class SharesKept(PeriodCheck):
     max_pct: Pct = 10
     times: Annotated[float, Field(ge=1)] = 2.5
     min_rows: AtLeastOne = 20
+    least_rows: Count = 50
 
     @model_validator(mode="after")
     def _something(self) -> SharesKept:
@@ -277,6 +279,8 @@ class SharesKept(PeriodCheck):
                         from share s left join usual u on u.column_name = s.column_name and u.value = s.value
                         where s.batch_id = d.batch_id and s.column_name = d.column_name) as stands_still
                 from distance d where d.batch_id = {on.batch:d}
+                  and (select sum(s.n) from share s where s.batch_id = d.batch_id and s.column_name = d.column_name)
+                      >= {self.least_rows:d}
             ),
             failed as (
                 select *, row_number() over (order by pct desc, column_name) as nth from judged

@@ -22,6 +22,9 @@ OF_BATCH = (
 )  # fmt: skip
 
 
+OF_OTHERS = {"ops.disputed_column": "disputed_by", "ops.comparison": "earlier_batch_id"}
+"""What is said of one batch for another, and names that one."""
+
 SEES_EVERYTHING = ("between_vintages.rows_restated",)
 """Types of checks that look at every row stated again, and so see most of what others see, too."""
 
@@ -153,6 +156,8 @@ class Gate:
 
     def forget(self, mark: dict[str, int]) -> None:
         """Take out whatever came since the mark. What stood before must not have been touched."""
+        for table, column in OF_OTHERS.items():
+            self.query(f"delete from {table} where {column} > %s", mark["batch"])
         for table in [*OF_BATCH, *self.tables, "ops.batch"]:
             self.query(f"delete from {table} where batch_id > %s", mark["batch"])
         for table in ("delivery", "attempt"):
