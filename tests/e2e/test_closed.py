@@ -105,7 +105,9 @@ def planted(new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFact
     inbox = canaries.fill(folder / "inbox")
     run = run_alone(folder / "left.json", [VRU, "run", "--inbox", inbox], home.variables)
     assert run.done.returncode == 1, run.done.stdout + run.done.stderr
-    said = [home(*listing.split(), expect=None) for listing in ("batches", "checks", "checks --json", "feeds", "status")]
+    said = [
+        home(*listing.split(), expect=None) for listing in ("batches", "checks", "checks --json", "feeds", "status")
+    ]
     listed = [home(*listing.split(), expect=None) for listing in ("quarantine", "quarantine --json")]
     return Planted(
         home, run,

@@ -25,7 +25,10 @@ CODES = [code for code, _ in AREAS]
 def month_of(first: str = "2023-01", each: int = 10) -> list[Row]:
     """Records of one month, so many for each code."""
     rows = crimes(each * len(AREAS), first)
-    return [{**row, "lsoa_code": code, "lsoa_name": name} for row, (code, name) in zip(rows, AREAS * each, strict=True)]
+    return [
+        {**row, "lsoa_code": code, "lsoa_name": name, "longitude": None, "latitude": None}  # no point speaks
+        for row, (code, name) in zip(rows, AREAS * each, strict=True)
+    ]
 
 
 def shifted(rows: list[Row], every: int) -> list[Row]:
