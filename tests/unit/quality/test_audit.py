@@ -282,7 +282,7 @@ def test_a_check_that_cannot_be_run_is_no_verdict(warehouse: Warehouse) -> None:
     batch = warehouse.homicides(victims())
     warehouse.sql("alter table raw.mps_homicide_victims rename column solved_status to elsewhere", role="migrator")
     try:
-        with pytest.raises(quality.QualityError, match="check [a-z_]+ could not be computed"):
+        with pytest.raises(quality.QualityError, match=r"check [a-z_]+ could not be computed"):
             quality.audit(batch, today=TODAY)
     finally:
         warehouse.sql("alter table raw.mps_homicide_victims rename column elsewhere to solved_status", role="migrator")
