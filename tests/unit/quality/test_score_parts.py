@@ -102,7 +102,7 @@ def test_a_month_on_time_whole_and_usual_is_worth_100(gate: Gate) -> None:
         (month(NEWEST, days=DUE_LAG_DAYS + 10), "timeliness", 100 * (1 - 10 / CADENCE_DAYS)),
         (month(NEWEST, days=DUE_LAG_DAYS + 40), "timeliness", 0),
         # month, reporting force, force and crime type must be filled
-        (month(NEWEST, {"records": [1, 80], "set": {"Falls within": ""}}), "completeness", 100 * (1 - 80 / 800)),
+        (month(NEWEST, {"records": [1, 12], "set": {"Falls within": ""}}), "completeness", 100 * (1 - 12 / 800)),
         # one record that the parse cannot read, and one that the audit takes out
         (
             month(NEWEST, {"records": 1, "set": {"Month": "no month"}}, {"records": 2, "set": {"Crime type": "Piracy"}}),
@@ -147,7 +147,7 @@ def test_older_figures_that_change_lower_stability_alone(gate: Gate) -> None:
     outcomes = month(NEWEST, {"records": [1, 9], "set": {"Last outcome category": "Under investigation"}}, days=120)
     admit(gate, outcomes)
     expect(parts(gate), stability=100)
-    types = month(NEWEST, restated, {"records": [1, 30], "set": {"Crime type": "Bicycle theft"}}, days=130)
+    types = month(NEWEST, restated, {"records": [1, 12], "set": {"Crime type": "Bicycle theft"}}, days=130)
     admit(gate, types)
     before, after = cells(outcomes), cells(types)
     unchanged = sum(after[cell] == count for cell, count in before.items())
@@ -157,7 +157,7 @@ def test_older_figures_that_change_lower_stability_alone(gate: Gate) -> None:
 
 def test_stability_does_not_depend_on_who_came_first(gate: Gate) -> None:
     first = month(NEWEST)
-    types = month(NEWEST, {"records": [1, 30], "set": {"Crime type": "Bicycle theft"}}, days=130)
+    types = month(NEWEST, {"records": [1, 12], "set": {"Crime type": "Bicycle theft"}}, days=130)
     admit(gate, types)
     (came,) = gate.query("select clock_timestamp() as at")
     admit(gate, first)
