@@ -212,6 +212,9 @@ class _Lists:
 
     def remark(self, one: int, other: int, check_id: str) -> str:
         """What the check measured between two lists, whichever was stated later."""
+        places = [row["batch_id"] for row in self.rows]
+        earlier, later = sorted((one, other), key=places.index)
+        self._between(later, earlier)  # a list may stand against one that it was not compared with yet
         self._cursor.execute(
             "select remark from ops.comparison "
             "where check_id = %s and (batch_id, earlier_batch_id) in ((%s, %s), (%s, %s))",
