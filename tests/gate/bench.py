@@ -196,7 +196,7 @@ class Bench:
         names = ", ".join(map(quoted, subject.columns))
         year = subject.year or "0"
         with self.connection, self.connection.cursor() as cursor:
-            cursor.execute("set local enable_nestloop = off")  # tables of a moment ago have no statistics
+            cursor.execute("set local enable_nestloop = off")  # a damage's own tables have no statistics yet
             cursor.execute(f"drop table if exists {DAMAGED}")
             cursor.execute(f"create temporary table {DAMAGED} as {damage.sql}")
             cursor.execute(f"analyze {DAMAGED}")
