@@ -84,7 +84,7 @@ FIGURES = (
 WORDS = (
     (STREET, "as the newest release states it", "as it was stated last"),
     (STREET, "select\n    street", "select\n\n    street"),
-    ("dbt_project/macros/cleaned.sql", "white space", "blanks"),
+    ("dbt_project/macros/cleaned.sql", "as it is shown", "as shown"),
     ("dbt_project/dbt_project.yml", "# models/", "# The folder models/"),
     (POLICE, "Force that reported the record.", "The force that reported it."),
     (f"{MODELS}/marts/measures/measures.yml", "                  - victims\n", ""),

@@ -23,6 +23,7 @@ from vru.quality.checks import TYPES, RowCheck, Subject
 from vru.quality.checks.base import Expectation
 from vru.quality.checks.sql import quoted
 from vru.quality.suites import Check, ResourceSuite, load_feed_suite
+from vru.spelling import compared
 from vru.warehouse.engine import raw_connection, url
 
 from tests.unit.quality.conftest import TODAY, Warehouse
@@ -178,8 +179,8 @@ def conflicts(_: Check, rows: list[Cells]) -> list[bool]:
     said = defaultdict(set)
     for text, *others in rows:
         if text is not None:
-            said[text.strip(" ").lower()].add(tuple(others))
-    return [row[0] is not None and len(said[row[0].strip(" ").lower()]) > 1 for row in rows]
+            said[compared(text)].add(tuple(others))
+    return [row[0] is not None and len(said[compared(row[0])]) > 1 for row in rows]
 
 
 def limits(values: Any) -> Any:

@@ -126,10 +126,10 @@ class Written:
                     admission.hold(cursor, self.batches[number], bulk.reason("held"))
             case s.Withhold(_, number, column, check):
                 with self.connection, self.connection.cursor() as cursor:
-                    withholding.withhold(cursor, self.batches[number], _check(column, check))
+                    withholding.withhold(cursor, self.batches[number], _check(column, check), None, bulk.REASON)
             case s.Lift(_, number, column, str(check)):
                 with self.connection, self.connection.cursor() as cursor:
-                    withholding.lift(cursor, self.batches[number], _check(column, check))
+                    withholding.lift(cursor, self.batches[number], _check(column, check), None, bulk.REASON)
 
     def _receive(self, event: s.Receive) -> None:
         content, vintage = event.content, event.vintage_at
@@ -214,7 +214,7 @@ class Written:
         batch_id = self.batches[event.batch]
         with self.connection, self.connection.cursor() as cursor:
             for column, check in event.withheld:
-                withholding.withhold(cursor, batch_id, _check(column, check))
+                withholding.withhold(cursor, batch_id, _check(column, check), None, bulk.REASON)
             status = "held" if event.is_held else "parsed"
             cursor.execute(
                 "update ops.batch set audited_at = clock_timestamp(), status = %s, reason = %s where batch_id = %s",

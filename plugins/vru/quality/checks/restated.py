@@ -101,7 +101,7 @@ class RowsRestated(VintageCheck):
         key = on.shape.key
         names = [quoted(name) for name in [*key, *(c.name for c in [*compared, *self._moving(on)])]]
         same = " and ".join(f"p.{quoted(name)} = n.{quoted(name)}" for name in key)
-        differs = {c.name: _differs(c, self.within_pct) for c in compared} | {
+        differs = {c.name: _differs(on, c, self.within_pct) for c in compared} | {
             c.name: f"p.{quoted(c.name)} is not null and n.{quoted(c.name)} is null" for c in self._moving(on)
         }
         cells = ", ".join(f"count(*) filter (where n.is_there and ({condition}))" for condition in differs.values())
@@ -126,7 +126,7 @@ class RowsRestated(VintageCheck):
     def _by_row(self, on: Subject, compared: list[Column]) -> str:
         """Rows as they stand, and as they would without one of their columns."""
         names = [c.name for c in compared]
-        hashed = ", ".join(f"md5({quoted(n)}::text) as {quoted(n)}" for n in names)
+        hashed = ", ".join(f"md5(({on.word(n)})::text) as {quoted(n)}" for n in names)
         sides = "batch_id = (select batch_id from e) as is_before"
         every = f"({', '.join(map(quoted, names))})"
         sets = [every, *(f"({', '.join(quoted(o) for o in names if o != n)})" for n in names)]
@@ -175,7 +175,7 @@ class RowsRestated(VintageCheck):
         return [on.shape.column(name) for name in self.moving]
 
 
-def _differs(column: Column, within_pct: Mapping[str, float]) -> str:
+def _differs(on: Subject, column: Column, within_pct: Mapping[str, float]) -> str:
     """SQL that is true where a cell is another one than before."""
     before, now = f"p.{quoted(column.name)}", f"n.{quoted(column.name)}"
     if column.name in within_pct:
@@ -183,4 +183,4 @@ def _differs(column: Column, within_pct: Mapping[str, float]) -> str:
             f"({now} is null) <> ({before} is null) or abs({now} - {before}) > "
             f"{literal(within_pct[column.name])} * abs({before}) / 100.0"
         )
-    return f"{now} is distinct from {before}"
+    return f"{on.word(column.name, 'n')} is distinct from {on.word(column.name, 'p')}"

@@ -72,6 +72,8 @@ class UnitVintageCheck(VintageCheck):
 class UnitsKept(UnitVintageCheck):
     """Rows of each unit, and of all together, changed by no more than `max_pct`, `recent_max_pct` and `total_max_pct`.
 
+    All together: `total_max_pct` of the older ones and `recent_max_pct` of the recent.
+
     Of units that still have a row. Both ways, and only by more rows than `min_rows`, so that a natural change of a
     small unit is none. A unit is recent if it ends less than `older_than_months` before the last of the earlier one.
     """
@@ -96,6 +98,7 @@ class UnitsKept(UnitVintageCheck):
     def statement(self, on: Subject) -> str:
         """Units whose number of rows moved too far."""
         unit = self.unit(on)
+        is_older = f"unit < (select unit from latest) - make_interval(months => {self.older_than_months:d})"
         return f"""
             with e as materialized (select * from {on.before()}),
             latest as (select max(p.{unit}) as unit from {on.compared} p join e on e.batch_id = p.batch_id),
@@ -113,7 +116,10 @@ class UnitsKept(UnitVintageCheck):
             ),
             judged as (
                 select date_trunc('{self.by}', unit)::date as unit, sum(before) as before, sum(after) as after,
-                       case when grouping(date_trunc('{self.by}', unit)) = 1 then {literal(self.total_max_pct)}
+                       -- recent units may move more, so that what is recent in all may, too
+                       case when grouping(date_trunc('{self.by}', unit)) = 1
+                            then round(sum(before * case when {is_older} then {literal(self.total_max_pct)}
+                                else {literal(self.recent_max_pct)} end) / nullif(sum(before), 0), 1)
                             when max(unit) < (select unit from latest)
                                 - make_interval(months => {self.older_than_months:d})
                             then {literal(self.max_pct)} else {literal(self.recent_max_pct)} end as max_pct
