@@ -68,7 +68,9 @@ def settle(cursor: Cursor, batch: Batch) -> set[int]:
             }
             if _withhold(cursor, lists, batch_id, check, withheld):
                 changed.add(batch_id)
-            _note_result(cursor, batch, batch_id, check, is_success=not any(withheld.values()))
+            stretches = [s for parts in withheld.values() for s in parts]
+            measured = next((lists.remark(batch_id, s.against, check.id) for s in stretches if s.against), "")
+            _note_result(cursor, batch, batch_id, check, is_success=not stretches, measured=measured)
         disputed = [
             (column, by, check_id, s.days)
             for column in columns
@@ -314,19 +316,20 @@ def _withheld_because(lists: _Lists, batch_id: int, against: int, check: Check, 
     )
 
 
-def _note_result(cursor: Cursor, batch: Batch, batch_id: int, check: Check, *, is_success: bool) -> None:
-    """A new result of the check, where the ledger says otherwise."""
+def _note_result(cursor: Cursor, batch: Batch, batch_id: int, check: Check, *, is_success: bool, measured: str) -> None:
+    """A new result of the check, where the ledger says otherwise; `measured` against the list that it differs from."""
     cursor.execute(
         "insert into ops.check_result (batch_id, suite, check_id, check_type, column_name, severity, reason, "
         "is_success, element_count, detail) "
         "select %(batch)s, %(suite)s, %(check)s, %(type)s, %(column)s, 'withhold', %(reason)s, %(is_success)s, "
-        "last.element_count, last.detail "
+        "last.element_count, coalesce(nullif(%(measured)s, ''), last.detail) "
         "from (select * from ops.check_result r where r.batch_id = %(batch)s and r.check_id = %(check)s "
         "      order by r.check_result_id desc limit 1) last "
-        "where last.is_success <> %(is_success)s",
+        "where last.is_success <> %(is_success)s "
+        "or (not %(is_success)s and %(measured)s not in ('', last.detail))",
         {
             "batch": batch_id, "suite": batch.suite_name, "check": check.id, "type": check.type, "column": check.column,
-            "reason": check.reason, "is_success": is_success,
+            "reason": check.reason, "is_success": is_success, "measured": measured,
         },
     )  # fmt: skip
 
