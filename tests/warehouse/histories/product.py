@@ -129,7 +129,7 @@ class Written:
                     withholding.withhold(cursor, self.batches[number], _check(column, check), None, bulk.REASON)
             case s.Lift(_, number, column, str(check)):
                 with self.connection, self.connection.cursor() as cursor:
-                    withholding.lift(cursor, self.batches[number], _check(column, check), None, bulk.REASON)
+                    withholding.lift(cursor, self.batches[number], _check(column, check))
 
     def _receive(self, event: s.Receive) -> None:
         content, vintage = event.content, event.vintage_at
