@@ -75,7 +75,9 @@ def test_a_row_in_quarantine_is_listed_with_its_line(feed: Feed, code: int, vru:
     path = file(feed, c.in_record(c.one_cell_less)(feed, feed.clean), tmp_path)
     output, errors = vru("ingest", feed.name, "--file", path, expect=code)
     listed, _ = vru("quarantine", feed.name, "--json", expect=0)
-    (row,) = json.loads(listed)
+    in_quarantine = json.loads(listed)
+    (row,) = (found for found in in_quarantine if found["kind"] == "row")
+    assert row["received"] is None, "a row is never shown"
     assert (row["feed"], row["file"], row["line"]) == (feed.name, feed.file_name, CANARY_LINE)
     assert row["check"] == "too_few_cells"
     assert_silent(feed, output + errors + listed)
