@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gzip
 import hashlib
 import io
 import json
@@ -153,6 +154,10 @@ class PagedPartner(Partner):
         for path in self._counts:
             self.server.fault(f"{path}{self.count_glob}", "alter", change=lambda _, at=path: self._counts[at])
 
+    def states(self, content: bytes, rows_beyond: int = 0) -> None:
+        """Say that there are the rows of this content and so many more, whatever the pages hold."""
+        self._counts[self._asked_at] = self._count_of(content, rows_beyond)
+
     def serves_others(self) -> None:
         """Answer the queries that are not under test."""
         stated = {"Last-Modified": format_datetime(_moment(self.others_vintage), usegmt=True)}
@@ -167,7 +172,8 @@ class PagedPartner(Partner):
     def _serve(self, file: Served) -> bytes:
         body = file.wire(file.content)
         headers = {**self._modified(file), **file.headers}
-        self._counts[self._asked_at] = self._count_of(body, file.rows_beyond)
+        is_packed = headers.get("Content-Encoding") == "gzip"
+        self.states(gzip.decompress(body) if is_packed else body, file.rows_beyond)
         self._state_counts()
         self._replace(f"{self.file_glob}*", body, file.content_type or self.content_type, headers)
         self.serves_others()

@@ -89,7 +89,7 @@ def _value(column: Column, received: Any) -> Any:
         return None
     match column.type:
         case "text" if column.values is None:
-            return text
+            return re.sub(r"[^\S\r\n]+", " ", text).strip()  # lines inside stay
         case "text":
             return _meant(column, text.strip())
         case "integer":

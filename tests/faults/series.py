@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 
 from tests.faults.derive import again, of_month
-from tests.faults.feed import Feed, Record, opened
+from tests.faults.feed import Feed, Record, opened, parsed, told
 
-__all__ = ["found", "longer", "of_month", "shorter"]
+__all__ = ["found", "longer", "of_month", "reaching_back", "shorter"]
 
 
 def found(feed: Feed) -> list[Record]:
@@ -28,3 +29,18 @@ def shorter(feed: Feed, records: list[Record], count: int) -> list[Record]:
 def longer(feed: Feed, records: list[Record], count: int) -> list[Record]:
     """So many records: of a list with a key other things, else the same events again."""
     return list(itertools.islice(again(feed.declared, records), count))
+
+
+def reaching_back(feed: Feed, records: list[Record], count: int) -> list[Record]:
+    """So many records of a list of events: the same events in times before it, of which nothing was known.
+
+    In the times that it covers no more are due than there were: a list of all times is judged year by year.
+    """
+    column = feed.column(feed.date)
+    months = [at.year * 12 + at.month - 1 for at in (parsed(column, record[feed.date]) for record in records)]
+    span = max(months) - min(months) + 1
+    longer_list = []
+    for number, record in enumerate(itertools.islice(itertools.cycle(records), count)):
+        at = months[number % len(records)] - span * (number // len(records))
+        longer_list.append({**record, feed.date: told(column, date(at // 12, at % 12 + 1, 1), record[feed.date])})
+    return longer_list

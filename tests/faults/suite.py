@@ -47,6 +47,11 @@ class Suite:
                     return str(check["id"])
         return ""
 
+    def restating(self, figure: str) -> str:
+        """The critical check that no cell of many rows stated again says something else; empty where a figure may move."""
+        found = (check for check in self.critical if check["type"] == "between_vintages.rows_restated")
+        return next((str(c["id"]) for c in found if figure not in c.get("kwargs", {}).get("within_pct", {})), "")
+
     def refusing(self, column: str, value: Any) -> str:
         """The critical row check of one column that a value fails; empty where none does, and for no value."""
         for check in self.critical if value is not None else ():

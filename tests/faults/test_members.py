@@ -36,7 +36,7 @@ def test_bi27_across_members(feed: Feed, platform: Platform) -> None:
 
 
 def test_bi27_across_members__pages(platform: Platform, sandbox: SandboxServer) -> None:
-    """An area that moved from one page to the next while they were asked for is counted once."""
+    """An area that is on two pages is counted once if the source counts it twice; else it moved, and all are asked again."""
     feed = named("ons_geography")
     assert feed.partner is not None
     partner = feed.partner(sandbox)
@@ -51,9 +51,16 @@ def test_bi27_across_members__pages(platform: Platform, sandbox: SandboxServer) 
             content_type="application/geo+json",
         )
     partner.serves_others()
+    partner.states(feed.clean)
+    moved = platform.fetch(feed, sandbox.url)
+    assert (moved.exit_code, moved.came, moved.batches) == (1, "refused", []), moved.message
+    assert "too_many_rows: the source says that it has 200 rows, and 201 came" in moved.message
+    asked = partner.tries
+
+    partner.states(feed.clean, rows_beyond=1)
     answer = platform.fetch(feed, sandbox.url)
     assert (answer.exit_code, answer.batch["status"]) == (0, "admitted"), answer.message
-    assert partner.tries == 2
+    assert (asked, partner.tries) == (2, 4)
     batch = answer.batch
     assert platform.landed(batch["sha256"]) == b"".join(RECORD_SEPARATOR + body + b"\n" for body in pages)
     assert (batch["rows_parsed"], batch["rows_admitted"], batch["rows_quarantined"]) == (201, 200, 1)

@@ -99,6 +99,8 @@ def test_a_figure_of_the_same_key_moves_within_its_limit(
     scaled = [{**row, "population_count": round(row["population_count"] * factor)} for row in estimates((2018, 2019))]
     failed, _ = again(warehouse, estimates((2018, 2019)), scaled, **PEOPLE)
     assert set(failed) == expected
+    said = "0.00 % of rows are gone, cells differ most in population_count (100.00 %)"
+    assert all(said in words for words in failed.values())
 
 
 def test_keys_that_are_new_count_for_nothing(warehouse: Warehouse) -> None:

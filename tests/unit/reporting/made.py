@@ -152,10 +152,11 @@ def _batch(
     )
     cursor.execute(
         "insert into ops.batch (content_id, feed, resource, partition, period_start, period_end, sha256, contract_version, "
-        "status, reason, file_name, admitted_at, rows_parsed, rows_admitted) "
-        "values (%s, %s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s) returning batch_id",
+        "status, reason, file_name, names_tried, admitted_at, rows_parsed, rows_admitted) "
+        "values (%s, %s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s, %s) returning batch_id",
         (
-            content_id, *feed, partition, first, last, sha256, status, reason, name,
+            # what was rejected under another name would be tried again under this one
+            content_id, *feed, partition, first, last, sha256, status, reason, name, [name],
             datetime(2022, 5, 1, tzinfo=UTC) if status == "admitted" else None, row_count, row_count,
         ),
     )  # fmt: skip

@@ -74,6 +74,7 @@ class RowsRestated(VintageCheck):
         resource = on.shape
         compared = [c for c in resource.columns if c.name not in (*resource.key, *self.moving)]
         figures = self._by_key(on, compared) if resource.key else self._by_row(on, compared)
+        gone, most = ("", "cells differ most in") if resource.key else (" or otherwise", "most in")
         return f"""
             with e as materialized (select {on.earlier()} as batch_id),
             {figures},
@@ -88,8 +89,8 @@ class RowsRestated(VintageCheck):
                     or w.row_count < {self.min_rows:d},
                 w.pct,
                 coalesce(
-                    w.pct || ' % of rows are gone or otherwise'
-                    || coalesce((select ', most in ' || string_agg(t.column_name || ' (' || t.pct || ' %)', ', ')
+                    w.pct || ' % of rows are gone{gone}'
+                    || coalesce((select ', {most} ' || string_agg(t.column_name || ' (' || t.pct || ' %)', ', ')
                                  from (select * from failed order by pct desc, column_name limit 3) t), ''),
                     'no earlier vintage to compare with'),
                 (select jsonb_object_agg(f.column_name, '{{(,)}}') from failed f)
