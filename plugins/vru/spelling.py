@@ -9,8 +9,10 @@ no full stops but those before a digit, no blank beside a hyphen or a slash. Mig
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:  # contracts are read wherever a dag is parsed, where nothing heavy is imported
+    import polars as pl
 
 #: Line ends stay inside a text that is stored: an address or a note has lines.
 LINE_ENDS = "\n\r\u2028\u2029"

@@ -39,10 +39,10 @@ def home(new_home: Callable[..., Home]) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def inbox(checkout: Scratch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of deliveries with one of the new feed."""
+    """A folder of deliveries with one of the new feed, under a name that its contract knows."""
     folder = tmp_path_factory.mktemp("inbox")
     (folder / FEED).mkdir()
-    shutil.copy(checkout.folder / "tests" / "fixtures" / FEED / "sample.csv", folder / FEED)
+    shutil.copy(checkout.folder / "tests" / "fixtures" / FEED / "sample.csv", folder / FEED / f"{FEED}_2022-02.csv")
     return folder
 
 
