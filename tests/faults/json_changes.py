@@ -141,12 +141,12 @@ def with_properties(names: list[str], value: Callable[[int], Any], *, at_front: 
     return change
 
 
-def in_two_pages(first: Change, second: Change) -> Change:
+def in_two_pages(first: Change, second: Change, on_first: int = RECORDS // 2) -> Change:
     """A sequence of two pages, as an answer is kept that came page by page, each changed by itself."""
 
     def change(feed: Feed, content: bytes) -> bytes:
         found = features(content)
-        halves = ((first, found[: RECORDS // 2]), (second, found[RECORDS // 2 :]))
+        halves = ((first, found[:on_first]), (second, found[on_first:]))
         return b"".join(RECORD_SEPARATOR + edit(feed, collection(half)) + b"\n" for edit, half in halves)
 
     return change

@@ -297,7 +297,8 @@ CASES: list[Case] = [
          LEFT_OUT, note="nested", only=JSON),
     Case(24, "one_new", j.in_two_pages(c.as_is, j.with_properties(["Note by Sergeant"], sparrowgate)), LEFT_OUT,
          note="on_second_page", only=JSON),
-    Case(24, "one_new", j.in_two_pages(j.without_optional, c.as_is), exact(is_clean=False),
+    # of more than a few areas what was known before would be lost, which waits for a person
+    Case(24, "one_new", j.in_two_pages(j.without_optional, c.as_is, on_first=10), exact(is_clean=False),
          note="known_on_second_page", only=JSON),
     Case(24, "one_new", c.both(j.in_feature(j.bad_typed), j.with_properties(["Note by Sergeant"], sparrowgate)),
          lambda feed: rows(feed.typed_check, CANARY_FEATURE, lost=LOST, never_stored=("Sparrowgate",))(feed),
