@@ -35,12 +35,12 @@ def today_at(profile: str, known_at: datetime | None = None, admitted_at: dateti
     if admitted_at is not None and profile == "files":
         return _newest_day(admitted_at) or now_is
     if admitted_at is not None:
-        from vru.warehouse import ledger
+        from vru.warehouse import days
         from vru.warehouse.engine import raw_connection
 
         connection = raw_connection("loader", name="clock")
         try:
-            return min(now_is, ledger.last_asked_on(connection, admitted_at) or now_is)
+            return min(now_is, days.last_asked_on(connection, admitted_at) or now_is)
         finally:
             connection.close()
     return now_is
@@ -56,37 +56,37 @@ def audited_on(profile: str, batch_id: int) -> date:
     now_is = today(profile)
     if profile != "files":
         return now_is
-    from vru.warehouse import ledger
+    from vru.warehouse import days
     from vru.warehouse.engine import raw_connection
 
     connection = raw_connection("loader", name="clock")
     try:
-        return max(now_is, ledger.stated_day(connection, batch_id) or now_is)
+        return max(now_is, days.stated_day(connection, batch_id) or now_is)
     finally:
         connection.close()
 
 
 def note(profile: str) -> None:
     """Tell the database what day it is, for those who ask it without us."""
-    from vru.warehouse import ledger
+    from vru.warehouse import days
     from vru.warehouse.engine import raw_connection
 
     day = None if profile == "live" else today(profile)
     connection = raw_connection("loader", name="clock")
     try:
         with connection:
-            ledger.note_today(connection, day)
+            days.note_today(connection, day)
     finally:
         connection.close()
 
 
 def _newest_day(admitted_at: datetime | None = None) -> date | None:
-    from vru.warehouse import ledger
+    from vru.warehouse import days
     from vru.warehouse.engine import raw_connection
 
     connection = raw_connection("loader", name="clock")
     try:
-        return ledger.newest_day(connection, admitted_at)
+        return days.newest_day(connection, admitted_at)
     finally:
         connection.close()
 

@@ -59,7 +59,8 @@ def _default(kind: type[CheckType], name: str) -> str:
     field = kind.model_fields[name]
     if field.is_required():
         return ""
-    return " = none" if field.default is None or field.default == "" else f" = {field.default}"
+    default = field.get_default(call_default_factory=True)
+    return f" = {default}" if default or default == 0 else " = none"
 
 
 if __name__ == "__main__":

@@ -296,11 +296,8 @@ class SharesKept(PeriodCheck):
                                else ' is spread otherwise in ' || pct || ' % of rows against limit ' || max_pct || ' %'
                                end,
                            ', ' order by nth) from failed where nth <= 3),
-                       'too little history to judge by'),
+                       case when exists (select 1 from judged) then 'every column is spread as usual'
+                           else 'too little history to judge by' end),
                    (select jsonb_object_agg(column_name, datemultirange(daterange({start}, {end}, '[]'))::text)
                        from failed)
-        """.replace(
-            "'too little history to judge by'),",
-            "case when exists (select 1 from judged) then 'every column is spread as usual' "
-            "else 'too little history to judge by' end),",
-        )
+        """

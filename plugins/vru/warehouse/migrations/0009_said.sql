@@ -13,11 +13,15 @@ create table ops.said_later (
 );
 create index on ops.said_later (delivery_id);
 
+-- How many rows the source itself said that it has, asked before and after the pages of the content; null where the
+-- source was not asked, or says no such thing.
+alter table ops.delivery add column source_rows bigint check (source_rows >= 0);
+
 -- One row is a delivery with the newest that was said of it: how many rows, and whether anything proved it whole.
 create view ops.said as
     select
         d.delivery_id, d.content_id, coalesce(l.manifest_rows, d.manifest_rows) as manifest_rows,
-        coalesce(d.is_whole, false) or coalesce(l.is_whole, false) as is_whole
+        coalesce(d.is_whole, false) or coalesce(l.is_whole, false) as is_whole, d.source_rows
     from ops.delivery d
     left join lateral (
         select
@@ -100,7 +104,14 @@ create table ops.comparison (
     primary key (batch_id, earlier_batch_id, check_id)
 );
 
--- As before, without deliveries that are held.
+-- Current input at (K, W): K is what partners had stated, W what we had let in; null is now.
+--
+-- One row is a unit (of a feed, resource and partition; for upsert a replace key, elsewhere `[]`) and the batch that is
+-- current for it. Rows that belong to a record of another resource have that record's key: all of one record come from
+-- one batch, the newest that has any of them or came with the record (was stated at the same instant), and none
+-- count once it is withdrawn. `column_name` is '' for the rows as a whole; for a column that a check may withhold there is a row of
+-- its own, whose batch is the newest in which that column is sound in this unit. `withheld_columns` lists what must not be
+-- read from the batch of the '' row in this unit. A delivery that is held states nothing.
 create or replace function ops.current_input(known_at timestamptz default null, admitted_at timestamptz default null)
 returns table (
     feed text, resource text, partition text, unit_start date, unit_end date, unit_key jsonb,
@@ -217,6 +228,7 @@ language sql stable as $$
       )
 $$;
 
+-- These three as before, without deliveries that are held.
 create or replace function ops.earlier_sound_batch(batch bigint, sound_column text default '') returns bigint
 language sql stable parallel safe as $$
     select c.batch_id
@@ -236,7 +248,11 @@ language sql stable parallel safe as $$
     limit 1
 $$;
 
-create or replace function ops.earlier_sound_units(batch bigint, sound_column text default '')
+-- What stood before a batch, unit by unit: the sound batches that were stated before it (by vintage, never by order of
+-- arrival), each with the days for which it is the newest that may be compared. With a column, of a batch that has it
+-- withheld in some units only the others count; those come from the newest that is sound there. Where each delivery is
+-- a period of its own, only batches that share days with this one count.
+create function ops.earlier_sound_units(batch bigint, sound_column text default '')
 returns table (batch_id bigint, days datemultirange)
 language sql stable parallel safe as $$
     with
@@ -348,8 +364,9 @@ create view ops.v_held_delivery as
     join ops.feed f on f.feed = c.feed
     where h.status = 'held';
 
-revoke all on function ops.held_deliveries from public;
+revoke all on function ops.held_deliveries, ops.earlier_sound_units from public;
 grant execute on function ops.held_deliveries to loader, checker, transformer, publisher;
+grant execute on function ops.earlier_sound_units to loader, checker;
 grant select, insert on ops.said_later, ops.delivery_verdict to loader;
 grant select, insert, update on ops.disputed_column to loader;
 grant select, insert, update, delete on ops.comparison to loader;

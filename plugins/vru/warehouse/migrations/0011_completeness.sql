@@ -1,22 +1,4 @@
--- What the source that was asked says of its own completeness.
-
--- How many rows the source itself said that it has, asked before and after the pages of the content; null where the
--- source was not asked, or says no such thing.
-alter table ops.delivery add column source_rows bigint check (source_rows >= 0);
-
--- With what the source said of its own rows.
-create or replace view ops.said as
-    select
-        d.delivery_id, d.content_id, coalesce(l.manifest_rows, d.manifest_rows) as manifest_rows,
-        coalesce(d.is_whole, false) or coalesce(l.is_whole, false) as is_whole, d.source_rows
-    from ops.delivery d
-    left join lateral (
-        select
-            (array_agg(x.manifest_rows order by x.said_later_id desc) filter (where x.manifest_rows is not null))[1]
-                as manifest_rows,
-            bool_or(x.is_whole) as is_whole
-        from ops.said_later x where x.delivery_id = d.delivery_id
-    ) l on true;
+-- What should be here, force by force and period by period.
 
 -- Partitions of which every period should have a file, as the contract names them.
 alter table ops.resource add column expected_partitions text[] not null default '{}';
