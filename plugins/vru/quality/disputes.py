@@ -10,7 +10,7 @@ place. A list that fails a check of its own is neither used nor a witness.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import combinations
 from typing import NamedTuple
@@ -97,16 +97,10 @@ def _joined(parts: Iterable[Standing]) -> Iterator[Standing]:
     """Neighbouring stretches that say the same, as one."""
     last: Standing | None = None
     for part in parts:
+        if last is not None and replace(part, days=last.days) == last:
+            last = replace(last, days=Days(last.days.first, part.days.until))
+            continue
         if last is not None:
-            longer = Standing(
-                Days(last.days.first, part.days.until), part.is_withheld, part.check_id, part.against, part.is_open,
-                part.disputed_by,
-            )  # fmt: skip
-            if last == Standing(
-                last.days, part.is_withheld, part.check_id, part.against, part.is_open, part.disputed_by
-            ):
-                last = longer
-                continue
             yield last
         last = part
     if last is not None:

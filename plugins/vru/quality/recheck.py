@@ -80,6 +80,7 @@ def bring_to_rest(cursor: Cursor, batch_id: int, waiting: set[tuple[Any, ...]] |
     """Decide about the partition of a batch until nothing follows from what was decided.
 
     Repeated statements, the vintages in `waiting` and those that rest on them, and columns on which lists disagree.
+    Raises QualityError where there is no end to it.
     """
     waiting = waiting or set()
     for _ in range(MOST_ROUNDS):
@@ -99,6 +100,10 @@ def bring_to_rest(cursor: Cursor, batch_id: int, waiting: set[tuple[Any, ...]] |
         waiting = set().union(*(_stated_later(cursor, one) for one in moved)) if moved else set()
         if not waiting and not moved:
             return
+    raise QualityError(
+        f"feed {batch.contract.feed}, batch {batch_id}: decisions about its lists still follow from each other after "
+        f"{MOST_ROUNDS} rounds, and nothing was written; withdraw one of the lists that disagree, and report it"
+    )
 
 
 def _stated_later(
